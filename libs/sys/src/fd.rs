@@ -27,7 +27,8 @@ pub fn send_with(socket: BorrowedFd<'_>, bytes: &[u8], passed: Option<BorrowedFd
         }
     }
     // SAFETY: every pointer in the message is valid for the call.
-    let sent = check(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) as _ })?;
+    let sent =
+        check(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) as _ })?;
     usize::try_from(sent).map_err(io::Error::other)
 }
 
@@ -42,9 +43,8 @@ pub fn receive_with(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usi
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = control.0.len() as _;
     // SAFETY: every pointer in the message is valid for the call.
-    let got = check(unsafe {
-        libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) as _
-    })?;
+    let got =
+        check(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) as _ })?;
     let mut passed = None;
     // SAFETY: the kernel filled the control buffer; the macros walk within msg_controllen.
     unsafe {
@@ -79,6 +79,13 @@ pub fn place(fd: i32, number: i32) -> io::Result<()> {
     }
     // SAFETY: integers only.
     check(unsafe { libc::c_long::from(libc::dup2(fd, number)) }).map(|_| ())
+}
+
+/// A copy of `fd` with a number of at least `at_least`, closed on exec. Async-signal-safe.
+pub fn duplicate_above(fd: i32, at_least: i32) -> io::Result<i32> {
+    // SAFETY: integers only.
+    let copy = check(unsafe { libc::c_long::from(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, at_least)) })?;
+    i32::try_from(copy).map_err(io::Error::other)
 }
 
 #[cfg(test)]

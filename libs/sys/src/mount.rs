@@ -131,14 +131,7 @@ fn configure(
     let pointer = |text: Option<&std::ffi::CStr>| text.map_or(std::ptr::null(), std::ffi::CStr::as_ptr);
     // SAFETY: each pointer is null or a NUL-terminated text that outlives the call.
     check(unsafe {
-        libc::syscall(
-            libc::SYS_fsconfig,
-            context.as_raw_fd(),
-            command,
-            pointer(key),
-            pointer(value),
-            0,
-        )
+        libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, pointer(key), pointer(value), 0)
     })
     .map(|_| ())
 }
@@ -169,6 +162,16 @@ pub fn classic(source: &Path, target: &Path, kind: &str, flags: libc::c_ulong, d
 /// Shows the file or directory `source` at `target` too.
 pub fn bind(source: &Path, target: &Path) -> io::Result<()> {
     attach(&clone_tree(source)?, target)
+}
+
+/// Makes a node of the null device at `path`, readable and writable by all.
+pub fn make_null_device(path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: NUL-terminated text that outlives both calls.
+    unsafe {
+        check_int(libc::mknod(path.as_ptr(), libc::S_IFCHR | 0o666, libc::makedev(1, 3)))?;
+        check_int(libc::chmod(path.as_ptr(), 0o666)).map(|_| ())
+    }
 }
 
 /// Cuts the mount at `path`, and all beneath, off from events of other namespaces.

@@ -140,7 +140,8 @@ impl Socket {
 
 /// The error code of the acknowledgement of `sequence`, if this datagram holds it.
 fn acknowledgement(datagram: &[u8], sequence: u32) -> Option<i32> {
-    let number = |at: usize| -> Option<u32> { Some(u32::from_ne_bytes(datagram.get(at..at + 4)?.try_into().ok()?)) };
+    let number =
+        |at: usize| -> Option<u32> { Some(u32::from_ne_bytes(datagram.get(at..at + 4)?.try_into().ok()?)) };
     let kind = u16::from_ne_bytes(datagram.get(4..6)?.try_into().ok()?);
     if i32::from(kind) != libc::NLMSG_ERROR || number(8)? != sequence {
         return None;
@@ -161,7 +162,12 @@ pub fn device_index(name: &str) -> io::Result<u32> {
 /// The names of all devices in the calling thread's network namespace.
 pub fn device_names() -> io::Result<Vec<String>> {
     let table = std::fs::read_to_string("/proc/thread-self/net/dev")?;
-    Ok(table.lines().skip(2).filter_map(|line| line.split(':').next()).map(|name| name.trim().to_owned()).collect())
+    Ok(table
+        .lines()
+        .skip(2)
+        .filter_map(|line| line.split(':').next())
+        .map(|name| name.trim().to_owned())
+        .collect())
 }
 
 /// The addresses of all devices in the calling thread's network namespace.

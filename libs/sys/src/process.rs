@@ -23,7 +23,8 @@ impl Process {
 
     /// Whether it is still there and not a zombie.
     pub fn is_alive(&self) -> bool {
-        read_stat(self.pid).is_some_and(|(state, start)| start == self.start_ticks && !matches!(state, 'Z' | 'X'))
+        read_stat(self.pid)
+            .is_some_and(|(state, start)| start == self.start_ticks && !matches!(state, 'Z' | 'X'))
     }
 
     /// A descriptor that becomes readable when the process ends. `None`: it has ended.
@@ -58,6 +59,35 @@ pub fn signal(pidfd: &OwnedFd, signal: i32) -> io::Result<()> {
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         other => other.map(|_| ()),
     }
+}
+
+/// Waits until the process behind `pidfd` has ended.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] when it has not within `limit`.
+pub fn wait_for_end(pidfd: &OwnedFd, limit: std::time::Duration) -> io::Result<()> {
+    if wait_readable(pidfd, limit)? { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+}
+
+/// Waits until something can be read from `file`, or its other side is closed. `false`: not within `limit`.
+pub fn wait_readable(file: &impl AsRawFd, limit: std::time::Duration) -> io::Result<bool> {
+    let mut poll = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let limit = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: one valid pollfd.
+    check(unsafe { libc::c_long::from(libc::poll(&raw mut poll, 1, limit)) }).map(|ready| ready > 0)
+}
+
+/// Lowers both limits of open files of the calling process to `at_most`. Async-signal-safe.
+pub fn limit_open_files(at_most: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is valid for both calls.
+    unsafe {
+        check(libc::c_long::from(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit)))?;
+        limit.rlim_max = limit.rlim_max.min(at_most);
+        limit.rlim_cur = limit.rlim_max;
+        check(libc::c_long::from(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)))?;
+    }
+    Ok(())
 }
 
 fn start_ticks(pid: i32) -> Option<u64> {

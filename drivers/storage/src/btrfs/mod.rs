@@ -113,9 +113,9 @@ impl Storage for Btrfs {
         let read = |name: &str| -> Result<u64, Error> {
             let file = group.join(name);
             let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
-            text.trim().parse().map_err(|_| {
-                Error::io("read a number from", &file)(io::ErrorKind::InvalidData.into())
-            })
+            text.trim()
+                .parse()
+                .map_err(|_| Error::io("read a number from", &file)(io::ErrorKind::InvalidData.into()))
         };
         Ok(Usage {
             used_bytes: read("referenced")?,

@@ -37,7 +37,8 @@ pub(super) fn ensure_mounted(config: &PoolConfig) -> Result<(), Error> {
         return Ok(());
     }
     ensure_formatted(config)?;
-    let file = File::options().read(true).write(true).open(&config.file).map_err(Error::io("open", &config.file))?;
+    let file =
+        File::options().read(true).write(true).open(&config.file).map_err(Error::io("open", &config.file))?;
     let file_id = identity(&file).map_err(Error::io("look at", &config.file))?;
     // Running sandboxes keep the file system, and so the device, in use when our own mount is gone.
     let existing = device_over(file_id).map_err(Error::io("find the loop device of", &config.file))?;
@@ -103,7 +104,8 @@ fn device_over(file_id: (u64, u64)) -> io::Result<Option<PathBuf>> {
     for entry in std::fs::read_dir("/sys/block")? {
         let entry = entry?;
         let Ok(backing) = std::fs::read_to_string(entry.path().join("loop/backing_file")) else { continue };
-        let same = File::open(backing.trim_end()).and_then(|file| identity(&file)).is_ok_and(|id| id == file_id);
+        let same =
+            File::open(backing.trim_end()).and_then(|file| identity(&file)).is_ok_and(|id| id == file_id);
         if same {
             return Ok(Some(Path::new("/dev").join(entry.file_name())));
         }
