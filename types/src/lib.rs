@@ -5,12 +5,20 @@
 
 mod id;
 mod name;
+mod permission;
 mod resources;
+mod sandbox_name;
 mod sandbox_state;
 mod snapshot;
+mod spelled;
+mod time;
 
 pub use id::{ApiKeyId, OrganizationId, ParseIdError, RunnerId, SandboxId, SnapshotId, UserId};
 pub use name::{EnvName, InvalidName, OsUser};
+pub use permission::Permission;
 pub use resources::{Cores, Gib, InvalidResources, ResourceLimits, Resources};
-pub use sandbox_state::{DesiredState, Generation, SandboxState, UnknownState};
-pub use snapshot::{BuiltinSnapshot, RootRef, UnknownRoot};
+pub use sandbox_name::{SandboxName, SandboxRef};
+pub use sandbox_state::{DesiredState, Generation, SandboxState};
+pub use snapshot::{BuiltinSnapshot, RootRef, SnapshotState, UnknownRoot};
+pub use spelled::UnknownSpelling;
+pub use time::{AutoArchive, AutoDelete, AutoStop, InvalidInterval, Minutes, Timestamp};

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 #[error("{0}")]
 pub struct InvalidName(String);
 
+impl InvalidName {
+    pub(crate) fn new(message: String) -> Self {
+        Self(message)
+    }
+}
+
 /// The name of a user of the sandbox's own `/etc/passwd`: 1 to 32 characters, no colon, slash,
 /// blank or control character, not starting with `-`. Digits alone mean a numeric uid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

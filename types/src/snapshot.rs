@@ -5,7 +5,32 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spelled::spelled;
 use crate::{Cores, Gib, Resources};
+
+spelled! {
+    /// A snapshot's state as clients see it (reference schema `SnapshotState`).
+    SnapshotState {
+        /// Asked for; nothing is done yet.
+        Pending => "pending",
+        /// Its image is being built.
+        Building => "building",
+        /// A runner is fetching or making its root file system.
+        Pulling => "pulling",
+        /// It is being taken from a sandbox.
+        Snapshotting => "snapshotting",
+        /// Sandboxes can be made from it.
+        Active => "active",
+        /// Kept, and off the runners.
+        Inactive => "inactive",
+        /// It cannot be used; see the reason.
+        Error => "error",
+        /// Its build failed.
+        BuildFailed => "build_failed",
+        /// Being removed.
+        Removing => "removing",
+    }
+}
 
 /// The snapshots that every installation has. They share one root file system and differ in size
 /// (`spec/control-plane.md` G.1).

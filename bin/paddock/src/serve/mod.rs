@@ -6,6 +6,7 @@
 
 mod banner;
 pub(crate) mod front;
+mod http;
 pub(crate) mod resolver;
 pub(crate) mod runner;
 mod signals;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use paddock_sys::btrfs;
 use paddock_types::SandboxId;
 
-pub use pool::PoolConfig;
+pub use pool::{PoolConfig, is_attached};
 
 use crate::{DATA, Error, Info, Storage, Usage, Volume, ids_in, make_directories};
 

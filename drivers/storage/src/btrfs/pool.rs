@@ -93,6 +93,16 @@ fn allocate(file: &File, size_bytes: u64) -> io::Result<()> {
     if code != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Whether a loop device is over the pool file. One that does not exist is not attached.
+pub fn is_attached(pool: &Path) -> Result<bool, Error> {
+    let file = match File::open(pool) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        other => other.map_err(Error::io("open", pool))?,
+    };
+    let device = identity(&file).and_then(device_over).map_err(Error::io("find the loop device of", pool))?;
+    Ok(device.is_some())
+}
+
 /// Device and inode of a file: what it is, whatever its name.
 fn identity(file: &File) -> io::Result<(u64, u64)> {
     let metadata = file.metadata()?;

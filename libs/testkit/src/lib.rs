@@ -1,0 +1,28 @@
+//! For tests only: a runner that does what a test says, and a PostgreSQL of one's own.
+//!
+//! The cast: [`postgres::Postgres`] is a real server in a temporary directory; [`runner::FakeRunner`]
+//! speaks the runner's wire over a real Unix socket and keeps its sandboxes in memory, where they
+//! survive its restarts; [`eventually`] waits for a condition with a deadline.
+
+pub mod postgres;
+pub mod runner;
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits for anything before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks `condition` until it gives something, at most [`PATIENCE`] long.
+///
+/// # Panics
+/// When it never does; the message names `what`.
+pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = condition().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

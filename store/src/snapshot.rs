@@ -1,0 +1,285 @@
+//! Snapshots: what sandboxes are made from.
+
+use paddock_types::{
+    Cores, Gib, OrganizationId, OsUser, Resources, RootRef, SnapshotId, SnapshotState, Timestamp,
+};
+
+use crate::engine::Conn;
+use crate::value::{Row, Value, unsigned};
+use crate::{Order, Store, StoreError, constants};
+
+macro_rules! columns {
+    () => {
+        "id, organization_id, name, alias, root, default_user, cpu, memory, disk, state, error_reason, \
+         size_bytes, created_at, updated_at, last_used_at"
+    };
+}
+
+constants! {
+    ENSURE_SHARED = "INSERT INTO snapshot (id, organization_id, owner, name, name_folded, alias, root, default_user, \
+                     cpu, memory, disk, state, created_at, updated_at) \
+                     VALUES ($1, NULL, '', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT DO NOTHING";
+    // The organization's own before a shared one, a name before an alias.
+    BY_NAME = concat!("SELECT ", columns!(), " FROM snapshot WHERE owner IN ($1, '') AND (name = $2 OR alias = $2) \
+               ORDER BY (owner = '') ASC, (name = $2) DESC LIMIT 1");
+    BY_ID = concat!("SELECT ", columns!(), " FROM snapshot WHERE owner IN ($1, '') AND id = $2");
+    COUNT = "SELECT COUNT(*) FROM snapshot WHERE owner IN ($1, '') AND name_folded LIKE $2 ESCAPE '\\'";
+    SET_ROOT_STATE = "UPDATE snapshot SET state = $2, error_reason = $3, size_bytes = COALESCE($4, size_bytes), updated_at = $5 \
+                      WHERE root = $1 AND (state <> $2 OR COALESCE(error_reason, '') <> COALESCE($3, '') \
+                      OR COALESCE($4, size_bytes, -1) <> COALESCE(size_bytes, -1))";
+    TOUCH = "UPDATE snapshot SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
+}
+
+/// One snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRecord {
+    /// Which.
+    pub id: SnapshotId,
+    /// Whose; `None` is everybody's.
+    pub organization: Option<OrganizationId>,
+    /// Unique among its owner's.
+    pub name: String,
+    /// Another name that finds it.
+    pub alias: Option<String>,
+    /// What a runner makes of it.
+    pub root: RootRef,
+    /// As whom a sandbox runs when its maker names nobody.
+    pub default_user: OsUser,
+    /// The size of sandboxes made from it.
+    pub resources: Resources,
+    /// Whether it can be used.
+    pub state: SnapshotState,
+    /// Why not.
+    pub error_reason: Option<String>,
+    /// Its size on a runner's disk, once known.
+    pub size_bytes: Option<u64>,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When a sandbox was last made from it.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A snapshot of everybody's that is to be there.
+#[derive(Debug, Clone)]
+pub struct NewSnapshot {
+    /// Its id if it is not there yet.
+    pub id: SnapshotId,
+    /// Its name.
+    pub name: String,
+    /// Another name that finds it.
+    pub alias: Option<String>,
+    /// What a runner makes of it.
+    pub root: RootRef,
+    /// As whom a sandbox runs when its maker names nobody.
+    pub default_user: OsUser,
+    /// The size of sandboxes made from it.
+    pub resources: Resources,
+    /// Its first state.
+    pub state: SnapshotState,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// By what a list of snapshots is ordered; ties by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotSort {
+    /// By name, byte by byte.
+    Name,
+    /// By state.
+    State,
+    /// By last use; never used last.
+    LastUsedAt,
+    /// By age.
+    CreatedAt,
+}
+
+/// Which page of which snapshots.
+#[derive(Debug, Clone)]
+pub struct SnapshotQuery {
+    /// Whose; everybody's are always among them.
+    pub organization: OrganizationId,
+    /// Part of the name, in any case. Empty: all.
+    pub name_part: String,
+    /// By what.
+    pub sort: SnapshotSort,
+    /// Which way.
+    pub order: Order,
+    /// The most rows.
+    pub limit: u32,
+    /// How many rows to leave out before.
+    pub offset: u64,
+}
+
+/// One page, and how many there are on all of them.
+#[derive(Debug, Clone)]
+pub struct SnapshotPage {
+    /// In the order asked for.
+    pub items: Vec<SnapshotRecord>,
+    /// How many match.
+    pub total: u64,
+}
+
+impl SnapshotRecord {
+    fn read(mut row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.parse("id")?,
+            organization: row.optional_parse("organization_id")?,
+            name: row.text("name")?,
+            alias: row.optional_text("alias")?,
+            root: row.parse("root")?,
+            default_user: OsUser::try_from(row.text("default_user")?)
+                .map_err(|_| StoreError::Corrupt { column: "default_user" })?,
+            resources: Resources {
+                cpu: Cores(row.number("cpu")?),
+                memory: Gib(row.number("memory")?),
+                disk: Gib(row.number("disk")?),
+            },
+            state: row.parse("state")?,
+            error_reason: row.optional_text("error_reason")?,
+            size_bytes: row
+                .optional_int("size_bytes")?
+                .map(u64::try_from)
+                .transpose()
+                .map_err(|_| StoreError::Corrupt { column: "size_bytes" })?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+            last_used_at: row.optional_time("last_used_at")?,
+        })
+    }
+}
+
+impl Store {
+    /// Adds the shared snapshots that are not there yet; leaves the others as they are.
+    pub async fn ensure_shared_snapshots(&self, snapshots: Vec<NewSnapshot>) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                for snapshot in &snapshots {
+                    ensure(conn, snapshot).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// One snapshot that the organization may use, by id.
+    pub async fn load_snapshot(
+        &self,
+        organization: OrganizationId,
+        id: SnapshotId,
+    ) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.read_point(move |conn| {
+            Box::pin(async move {
+                let values = [Value::spelled(organization), Value::spelled(id)];
+                conn.query_optional(BY_ID, &values).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// One snapshot that the organization may use, by name or alias; its own before shared ones.
+    pub async fn load_snapshot_by_name(
+        &self,
+        organization: OrganizationId,
+        name: String,
+    ) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.read_point(move |conn| {
+            Box::pin(async move {
+                let values = [Value::spelled(organization), name.into()];
+                conn.query_optional(BY_NAME, &values).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// One page of the snapshots that an organization may use.
+    pub async fn list_snapshots(&self, query: SnapshotQuery) -> Result<SnapshotPage, StoreError> {
+        self.read_scan(move |conn| Box::pin(async move { list(conn, &query).await })).await
+    }
+
+    /// Notes how far a root file system is on all snapshots that use it.
+    pub async fn set_root_state(
+        &self,
+        root: RootRef,
+        state: SnapshotState,
+        error_reason: Option<String>,
+        size_bytes: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let values = [
+                    Value::spelled(root),
+                    Value::spelled(state),
+                    error_reason.into(),
+                    size_bytes.map_or(Value::Null, unsigned),
+                    now.into(),
+                ];
+                conn.execute(SET_ROOT_STATE, &values).await.map(drop)
+            })
+        })
+        .await
+    }
+}
+
+/// Every statement that a list can become, so that each can be prepared by a test.
+pub(crate) fn list_statements() -> Vec<String> {
+    use SnapshotSort::{CreatedAt, LastUsedAt, Name, State};
+    let sorts = [Name, State, LastUsedAt, CreatedAt];
+    sorts
+        .into_iter()
+        .flat_map(|sort| [Order::Ascending, Order::Descending].map(|order| list_sql(sort, order)))
+        .collect()
+}
+
+fn list_sql(sort: SnapshotSort, order: Order) -> String {
+    let column = match sort {
+        SnapshotSort::Name => "name",
+        SnapshotSort::State => "state",
+        SnapshotSort::LastUsedAt => "last_used_at",
+        SnapshotSort::CreatedAt => "created_at",
+    };
+    let direction = order.sql();
+    format!(
+        "SELECT {} FROM snapshot WHERE owner IN ($1, '') AND name_folded LIKE $2 ESCAPE '\\' \
+         ORDER BY ({column} IS NULL) ASC, {column} {direction}, id {direction} LIMIT $3 OFFSET $4",
+        columns!()
+    )
+}
+
+async fn list(conn: &mut Conn, query: &SnapshotQuery) -> Result<SnapshotPage, StoreError> {
+    let values = [
+        Value::spelled(query.organization),
+        crate::sandbox::containing(&query.name_part),
+        query.limit.into(),
+        unsigned(query.offset),
+    ];
+    let mut count = conn.query(COUNT, &values[..2]).await?.into_iter().next();
+    let total = count.as_mut().map_or(Ok(0), |row| row.number("count"))?;
+    let rows = conn.query(&list_sql(query.sort, query.order), &values).await?;
+    Ok(SnapshotPage { items: rows.into_iter().map(SnapshotRecord::read).collect::<Result<_, _>>()?, total })
+}
+
+async fn ensure(conn: &mut Conn, new: &NewSnapshot) -> Result<(), StoreError> {
+    let values = [
+        Value::spelled(new.id),
+        new.name.as_str().into(),
+        new.name.to_lowercase().into(),
+        new.alias.as_deref().into(),
+        Value::spelled(new.root),
+        Value::spelled(&new.default_user),
+        new.resources.cpu.0.into(),
+        new.resources.memory.0.into(),
+        new.resources.disk.0.into(),
+        Value::spelled(new.state),
+        new.created_at.into(),
+    ];
+    conn.execute(ENSURE_SHARED, &values).await.map(drop)
+}
+
+/// Notes that a sandbox was made from a snapshot.
+pub(crate) async fn touch(conn: &mut Conn, id: SnapshotId, at: Timestamp) -> Result<(), StoreError> {
+    conn.execute(TOUCH, &[Value::spelled(id), at.into()]).await.map(drop)
+}

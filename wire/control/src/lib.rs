@@ -1,0 +1,39 @@
+//! The public REST API as types: what clients send and read, and nothing else.
+//!
+//! Names and spellings are the reference's, to the letter; each type names the reference schema that
+//! it stands for. Reading is strict and complete: [`Fields`] and [`Query`] name everything that is wrong
+//! with a request in one answer, and ignore what they do not know. There are no decisions here, and
+//! nothing that a server keeps to itself.
+
+mod api_key;
+mod configuration;
+mod error;
+mod fields;
+mod health;
+pub mod internal;
+mod organization;
+mod query;
+mod region;
+mod sandbox;
+mod sandbox_query;
+mod schema;
+mod snapshot;
+mod time;
+mod user;
+
+pub use api_key::{ApiKeyList, ApiKeyResponse, CreateApiKey};
+pub use configuration::{Announcement, DaytonaConfiguration, OidcConfig};
+pub use error::{ErrorBody, ErrorSource};
+pub use fields::{Fields, Invalid};
+pub use health::{Health, HealthReport, ServiceHealth};
+pub use organization::{CreateOrganization, CreatedKey, CreatedOrganization, Organization, OtelConfig};
+pub use query::Query;
+pub use region::Region;
+pub use sandbox::{
+    CreateSandbox, ListSandboxesResponse, PaginatedSandboxes, Sandbox, SandboxLabels, SandboxListItem,
+    ToolboxProxyUrl, UpdateLastActivity,
+};
+pub use sandbox_query::{ListSandboxes, ListSandboxesPaginated, SandboxFilters, SandboxSortField};
+pub use snapshot::{ListSnapshots, PaginatedSnapshots, SnapshotDto, SnapshotSortField};
+pub use time::{WireTime, parse_time};
+pub use user::{User, UserPublicKey};
