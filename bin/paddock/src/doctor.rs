@@ -28,9 +28,15 @@ pub(crate) fn check(config: &Config) -> Result<()> {
         Finding { what: "root", found: root() },
         Finding { what: "user", found: front_user(config) },
         Finding { what: "OCI runtime", found: runtime(config) },
-        Finding { what: "nftables", found: program("nft", "--version", "nftables", "sandboxes cannot be connected") },
+        Finding {
+            what: "nftables",
+            found: program("nft", "--version", "nftables", "sandboxes cannot be connected"),
+        },
         Finding { what: "btrfs", found: btrfs(config) },
-        Finding { what: "mmdebstrap", found: program("mmdebstrap", "--version", "mmdebstrap", "the built-in snapshot cannot be made") },
+        Finding {
+            what: "mmdebstrap",
+            found: program("mmdebstrap", "--version", "mmdebstrap", "the built-in snapshot cannot be made"),
+        },
         Finding { what: "control groups", found: cgroups() },
         Finding { what: "firewall", found: firewall() },
         Finding { what: "disk", found: disk(config) },
@@ -40,7 +46,12 @@ pub(crate) fn check(config: &Config) -> Result<()> {
         match finding.found {
             Ok(text) => println!("  ok       {:<15} {text}", finding.what),
             Err(problem) => {
-                println!("  {:<8} {:<15} {}", if problem.fatal { "MISSING" } else { "warning" }, finding.what, problem.text);
+                println!(
+                    "  {:<8} {:<15} {}",
+                    if problem.fatal { "MISSING" } else { "warning" },
+                    finding.what,
+                    problem.text
+                );
                 fatal |= problem.fatal;
             }
         }
@@ -71,7 +82,11 @@ fn root() -> Result<String, Problem> {
     #[expect(unsafe_code, reason = "one call without arguments")]
     // SAFETY: takes nothing.
     let uid = unsafe { libc::geteuid() };
-    if uid == 0 { Ok("yes".to_owned()) } else { missing("run it as root: it makes namespaces, mounts and control groups") }
+    if uid == 0 {
+        Ok("yes".to_owned())
+    } else {
+        missing("run it as root: it makes namespaces, mounts and control groups")
+    }
 }
 
 fn front_user(config: &Config) -> Result<String, Problem> {
@@ -131,12 +146,18 @@ fn cgroups() -> Result<String, Problem> {
     if root.join("cgroup.controllers").exists() {
         return Ok("version 2".to_owned());
     }
-    let lacking: Vec<&str> =
-        ["cpu", "memory", "pids", "devices"].into_iter().filter(|name| !root.join(name).join("cgroup.procs").exists()).collect();
+    let lacking: Vec<&str> = ["cpu", "memory", "pids", "devices"]
+        .into_iter()
+        .filter(|name| !root.join(name).join("cgroup.procs").exists())
+        .collect();
     if !lacking.is_empty() {
         return missing(format!("no controller for {}", lacking.join(", ")));
     }
-    if root.join("unified").exists() { Ok("version 1 beside an empty version 2 (hybrid)".to_owned()) } else { Ok("version 1".to_owned()) }
+    if root.join("unified").exists() {
+        Ok("version 1 beside an empty version 2 (hybrid)".to_owned())
+    } else {
+        Ok("version 1".to_owned())
+    }
 }
 
 fn firewall() -> Result<String, Problem> {
@@ -154,7 +175,10 @@ fn disk(config: &Config) -> Result<String, Problem> {
     let existing = config.data.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let output = Command::new("df").args(["--output=avail", "-B", "1G"]).arg(existing).output();
     let free = output.ok().and_then(|output| {
-        String::from_utf8_lossy(&output.stdout).lines().nth(1).and_then(|line| line.trim().parse::<u32>().ok())
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .nth(1)
+            .and_then(|line| line.trim().parse::<u32>().ok())
     });
     let pool = paths_pool_exists(config);
     match free {

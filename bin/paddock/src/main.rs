@@ -57,18 +57,20 @@ pub(crate) enum Role {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = paddock_config::load(|name| std::env::var(name).ok()).map_err(anyhow::Error::from).and_then(|config| {
-        paddock_telemetry::init(&config.log);
-        match arguments.command {
-            Command::Serve { role: None } => serve::supervise(&config),
-            Command::Serve { role: Some(Role::Front) } => serve::front::run(&config),
-            Command::Serve { role: Some(Role::Runner) } => serve::runner::run(&config),
-            Command::Serve { role: Some(Role::Resolver) } => serve::resolver::run(),
-            Command::Env => env::print(&config),
-            Command::Doctor => doctor::check(&config),
-            Command::Reset { yes } => reset::run(&config, yes),
-        }
-    });
+    let result = paddock_config::load(|name| std::env::var(name).ok()).map_err(anyhow::Error::from).and_then(
+        |config| {
+            paddock_telemetry::init(&config.log);
+            match arguments.command {
+                Command::Serve { role: None } => serve::supervise(&config),
+                Command::Serve { role: Some(Role::Front) } => serve::front::run(&config),
+                Command::Serve { role: Some(Role::Runner) } => serve::runner::run(&config),
+                Command::Serve { role: Some(Role::Resolver) } => serve::resolver::run(),
+                Command::Env => env::print(&config),
+                Command::Doctor => doctor::check(&config),
+                Command::Reset { yes } => reset::run(&config, yes),
+            }
+        },
+    );
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -24,7 +24,8 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
     }
     let lock_path = paths::run(config).join("lock");
     fs::create_dir_all(paths::run(config)).context("could not open the run directory")?;
-    let lock = fs::File::create(&lock_path).with_context(|| format!("could not open {}", lock_path.display()))?;
+    let lock =
+        fs::File::create(&lock_path).with_context(|| format!("could not open {}", lock_path.display()))?;
     if lock.try_lock().is_err() {
         bail!("a server runs with the data directory {}; end it first", config.data.display());
     }
@@ -43,7 +44,8 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
         ids.release(range)?;
     }
     release_slot(leases, &data)?;
-    fs::remove_dir_all(&config.data).with_context(|| format!("could not remove {}", config.data.display()))?;
+    fs::remove_dir_all(&config.data)
+        .with_context(|| format!("could not remove {}", config.data.display()))?;
     // The last instance of the host takes the shared directories along.
     for shared in ["ids", "slots", "stage", ""] {
         let _ = fs::remove_dir(leases.join(shared));
@@ -71,7 +73,8 @@ fn end_sandboxes(config: &Config) -> Result<()> {
         let cgroups = Cgroups::find(&paths::cgroup(config))?;
         cgroups.remove_parent().context("could not remove the control groups")?;
         let slot = lease_slot(Path::new(paths::LEASES), &paths::runner(config))?;
-        Router::remove(&serve::runner::router_config(config, slot)).context("could not remove the network")?;
+        Router::remove(&serve::runner::router_config(config, slot))
+            .context("could not remove the network")?;
         Ok::<_, anyhow::Error>(())
     })
 }

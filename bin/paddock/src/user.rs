@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_its_whole_name() {
-        let table = "root:x:0:0::/root:/bin/sh\npaddock2:x:7:8::/:/bin/false\npaddock:x:998:997::/:/bin/false\n";
+        let table =
+            "root:x:0:0::/root:/bin/sh\npaddock2:x:7:8::/:/bin/false\npaddock:x:998:997::/:/bin/false\n";
         assert_eq!(parse(table, "paddock"), Some(User { uid: 998, gid: 997 }));
         assert_eq!(parse(table, "pad"), None);
     }

@@ -70,7 +70,10 @@ impl Door {
         match (answer, passed) {
             (OpenAnswer::Opened, Some(fd)) => {
                 let stream = std::os::unix::net::UnixStream::from(fd);
-                stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream)).map_err(OpenError::Runner)
+                stream
+                    .set_nonblocking(true)
+                    .and_then(|()| UnixStream::from_std(stream))
+                    .map_err(OpenError::Runner)
             }
             (OpenAnswer::Opened, None) => Err(OpenError::Runner(io::ErrorKind::InvalidData.into())),
             (OpenAnswer::NotRunning, _) => Err(OpenError::NotRunning),

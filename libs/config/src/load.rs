@@ -85,13 +85,19 @@ fn check_instance(text: &str) -> Result<String, String> {
     let valid = (1..=20).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if valid { Ok(text.to_owned()) } else { Err("must be 1 to 20 of a-z, 0-9 and -, starting with a letter".to_owned()) }
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 20 of a-z, 0-9 and -, starting with a letter".to_owned())
+    }
 }
 
 fn read_file(named: Option<PathBuf>) -> Result<BTreeMap<String, String>, Error> {
     let path = named.clone().unwrap_or_else(|| DEFAULT_FILE.into());
     let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+            return Ok(BTreeMap::new());
+        }
         other => other.map_err(|source| Error::Read { path: path.clone(), source })?,
     };
     let table: toml::Table =
@@ -157,7 +163,11 @@ impl Values<'_> {
 
     fn path(&self, key: &str) -> Result<PathBuf, Error> {
         self.checked(key, |text| {
-            if Path::new(text).is_absolute() { Ok(text.into()) } else { Err("must be an absolute path".to_owned()) }
+            if Path::new(text).is_absolute() {
+                Ok(text.into())
+            } else {
+                Err("must be an absolute path".to_owned())
+            }
         })
     }
 }
@@ -182,8 +192,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let file = temporary.path().join("paddock.toml");
         std::fs::write(&file, "instance = \"blue\"\n[api]\nport = 3001\n[proxy]\nport = 4001\n").unwrap();
-        let config =
-            from(&[("PADDOCK_CONFIG", file.to_str().unwrap()), ("PADDOCK_API_PORT", "0")]).unwrap();
+        let config = from(&[("PADDOCK_CONFIG", file.to_str().unwrap()), ("PADDOCK_API_PORT", "0")]).unwrap();
         assert_eq!((config.instance.as_str(), config.api_port, config.proxy_port), ("blue", 0, 4001));
     }
 

@@ -135,7 +135,8 @@ pub fn documentation() -> String {
          | key in the file | environment | default | meaning |\n|---|---|---|---|\n",
     );
     for setting in SETTINGS {
-        let default = if setting.default.is_empty() { "not set".to_owned() } else { format!("`{}`", setting.default) };
+        let default =
+            if setting.default.is_empty() { "not set".to_owned() } else { format!("`{}`", setting.default) };
         page.push_str(&format!(
             "| `{}` | `{}` | {default} | {} |\n",
             setting.key, setting.variable, setting.meaning

@@ -13,14 +13,16 @@ pub(crate) struct Cors(Option<HeaderValue>);
 
 impl Cors {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let disabled = headers.get(DISABLE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        let disabled =
+            headers.get(DISABLE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         Self(headers.get(header::ORIGIN).filter(|_| !disabled).cloned())
     }
 
     /// The answer to a browser's question before the request, if this is one.
     pub(crate) fn preflight(&self, request: &Request) -> Option<Response> {
         let headers = request.headers();
-        if request.method() != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        if request.method() != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        {
             return None;
         }
         self.0.as_ref()?;

@@ -53,8 +53,9 @@ impl Presented {
     pub(crate) fn cookie_after(&self, by: Carrier, sandbox: &str) -> Option<HeaderValue> {
         let (_, credential) = self.in_order().find(|(carrier, _)| *carrier == by && by == Carrier::Query)?;
         let Credential::PreviewToken(token) = credential else { return None };
-        let text =
-            format!("{COOKIE_PREFIX}{sandbox}={token}; Max-Age={COOKIE_LIFE}; Path=/; HttpOnly; SameSite=Lax");
+        let text = format!(
+            "{COOKIE_PREFIX}{sandbox}={token}; Max-Age={COOKIE_LIFE}; Path=/; HttpOnly; SameSite=Lax"
+        );
         HeaderValue::from_str(&text).ok()
     }
 }

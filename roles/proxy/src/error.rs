@@ -58,12 +58,16 @@ impl ProxyError {
     fn parts(&self) -> (StatusCode, &'static str, String) {
         match self {
             Self::NoRoute => (StatusCode::NOT_FOUND, "NOT_FOUND", "not found: no such route".to_owned()),
-            Self::Unauthenticated => {
-                (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "unauthorized: invalid or missing credentials".to_owned())
-            }
-            Self::NotFound { sandbox } => {
-                (StatusCode::NOT_FOUND, "NOT_FOUND", format!("not found: no sandbox {sandbox:?} in this organization"))
-            }
+            Self::Unauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "UNAUTHORIZED",
+                "unauthorized: invalid or missing credentials".to_owned(),
+            ),
+            Self::NotFound { sandbox } => (
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                format!("not found: no sandbox {sandbox:?} in this organization"),
+            ),
             Self::NotStarted { id, state } => (
                 StatusCode::BAD_REQUEST,
                 "BAD_REQUEST",

@@ -116,7 +116,9 @@ fn address(id: SandboxId, target: &Target) -> Result<Uri, ProxyError> {
 /// The protocol that the caller wants to switch to.
 fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
     let wanted = headers.get_all(header::CONNECTION).iter().any(|value| {
-        value.to_str().is_ok_and(|text| text.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")))
+        value
+            .to_str()
+            .is_ok_and(|text| text.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")))
     });
     headers.get(header::UPGRADE).filter(|_| wanted).cloned()
 }
@@ -175,7 +177,10 @@ where
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

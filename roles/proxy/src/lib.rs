@@ -87,14 +87,19 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     response
 }
 
-async fn serve(shared: &Arc<Shared>, target: route::Target, request: Request) -> Result<Response, ProxyError> {
+async fn serve(
+    shared: &Arc<Shared>,
+    target: route::Target,
+    request: Request,
+) -> Result<Response, ProxyError> {
     let presented = Presented::of(&request, &target.sandbox);
     let (authorized, by) = authorize(&shared.control, &target.sandbox, &presented).await?;
     if authorized.state != SandboxState::Started {
         return Err(ProxyError::NotStarted { id: authorized.sandbox_id, state: authorized.state });
     }
     let watch = activity::watch(shared.control.clone(), authorized.sandbox_id, request.headers()).await;
-    let mut response = forward::forward(&shared.upstream, authorized.sandbox_id, &target, request, watch).await?;
+    let mut response =
+        forward::forward(&shared.upstream, authorized.sandbox_id, &target, request, watch).await?;
     // A browser that came with the token in its address goes on with a cookie.
     if let Some(cookie) = presented.cookie_after(by, &target.sandbox) {
         response.headers_mut().append(http::header::SET_COOKIE, cookie);

@@ -23,13 +23,13 @@ pub fn enter_namespace(run: &Path) -> io::Result<()> {
     let pin = pin(run);
     let directory = pin.parent().unwrap_or(run);
     fs::create_dir_all(directory)?;
-    File::options().create(true).append(true).open(&pin)?;
     if let Some(existing) = open_pinned(&pin)? {
         return thread::enter_mount_namespace(&existing);
     }
     // Files that keep mount namespaces may only lie on mounts that no other namespace hears of.
     mount::bind(directory, directory)?;
     mount::make_private_recursive(directory)?;
+    File::create(&pin)?;
     let made = thread::scoped::<_, io::Error>(|| {
         thread::unshare_mounts()?;
         cgroup::hide_hybrid()?;

@@ -55,7 +55,8 @@ async fn serve(config: &Config, handed: Handed) -> Result<()> {
     let handed = Arc::new(handed);
     let shutdown = shutdown_on_signals()?;
     let proxy_port = handed.proxy.local_addr()?.port();
-    let control = Control::open(control_config(config, proxy_port)?).await.context("could not open control")?;
+    let control =
+        Control::open(control_config(config, proxy_port)?).await.context("could not open control")?;
     if let Some(bootstrap) = control.bootstrap().await.context("could not make the first administrator")? {
         handed.say(&FrontSays::Key(bootstrap.api_key));
     }

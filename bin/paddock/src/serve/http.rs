@@ -61,7 +61,12 @@ pub(super) fn serve(
     })
 }
 
-async fn connection(stream: tokio::net::TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+async fn connection(
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    shutdown: CancellationToken,
+) {
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         async move {

@@ -98,7 +98,12 @@ pub(crate) fn oci(config: &Config) -> Result<Oci> {
     // What a runtime program knew before a reboot is not so any more.
     let state = paths::run(config).join("oci").join(boot.trim());
     let cgroups = Cgroups::find(&paths::cgroup(config)).context("could not find the control groups")?;
-    Ok(Oci::open(OciConfig { program: config.runtime.clone(), state, stage: paths::stage().into(), cgroups })?)
+    Ok(Oci::open(OciConfig {
+        program: config.runtime.clone(),
+        state,
+        stage: paths::stage().into(),
+        cgroups,
+    })?)
 }
 
 fn images(config: &Config) -> Builtin {
@@ -112,9 +117,8 @@ fn images(config: &Config) -> Builtin {
 /// Runs the resolver, and runs it again when it died.
 async fn keep_resolver(router: Arc<Router>, front: user::User, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
-        let started = resolver::bind(&router, RESOLVER).and_then(|sockets| {
-            resolver::spawn(&[sockets.0.as_fd(), sockets.1.as_fd()], front)
-        });
+        let started = resolver::bind(&router, RESOLVER)
+            .and_then(|sockets| resolver::spawn(&[sockets.0.as_fd(), sockets.1.as_fd()], front));
         match started {
             Ok(mut child) => {
                 tokio::select! {

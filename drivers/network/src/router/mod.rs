@@ -225,8 +225,13 @@ fn ensure_namespace(file: &Path) -> io::Result<File> {
     if let Some(parent) = file.parent() {
         fs::create_dir_all(parent)?;
     }
-    File::options().create(true).append(true).open(file)?;
-    let mounted = File::open(file)?;
+    let mounted = match File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            File::create_new(file)?;
+            File::open(file)?
+        }
+        other => other?,
+    };
     if is_namespace(&mounted)? {
         return Ok(mounted);
     }
