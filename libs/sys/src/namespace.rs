@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use crate::{check, thread};
+use crate::{check, check_int, thread};
 
 /// A block of host ids that one user namespace maps its ids 0..`count` to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,18 @@ pub struct Pair {
     pub range: IdRange,
 }
 
+/// Whether `file` is a namespace: what a file is that one was mounted on.
+pub fn is_namespace(file: &File) -> io::Result<bool> {
+    const NSFS_MAGIC: libc::c_long = 0x6e73_6673;
+    // SAFETY: an all-zero statfs is valid, and the call fills it.
+    let stat = unsafe {
+        let mut stat: libc::statfs = std::mem::zeroed();
+        check_int(libc::fstatfs(file.as_raw_fd(), &raw mut stat))?;
+        stat
+    };
+    Ok(stat.f_type == NSFS_MAGIC)
+}
+
 /// Makes a [`Pair`].
 ///
 /// The maker's effective ids are the range's first while it does so: the kernel charges what is counted
@@ -38,7 +50,6 @@ pub fn make_pair(range: IdRange) -> io::Result<Pair> {
     thread::scoped(|| {
         let (ready_read, ready_write) = io::pipe()?;
         let (hold_read, hold_write) = io::pipe()?;
-        use std::os::fd::AsRawFd;
         let hold = hold_read.as_raw_fd();
         let ready = ready_write.as_raw_fd();
         let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::SIGCHLD;

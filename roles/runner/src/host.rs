@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 use paddock_driver_runtime::cgroup;
-use paddock_sys::{mount, thread};
+use paddock_sys::{mount, namespace, thread};
 
 /// The file that keeps the namespace, beneath the run directory.
 fn pin(run: &Path) -> PathBuf {
@@ -56,6 +56,5 @@ fn open_pinned(pin: &Path) -> io::Result<Option<File>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    let target = fs::read_link(format!("/proc/thread-self/fd/{}", file.as_raw_fd()))?;
-    Ok(target.to_string_lossy().starts_with("mnt:[").then_some(file))
+    Ok(namespace::is_namespace(&file)?.then_some(file))
 }

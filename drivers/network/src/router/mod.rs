@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use paddock_sys::netlink::{self, Socket, VethEnd};
-use paddock_sys::{mount, thread};
+use paddock_sys::{mount, namespace, thread};
 
 use crate::{Error, Info, Network, Policy, Port};
 
@@ -232,7 +232,7 @@ fn ensure_namespace(file: &Path) -> io::Result<File> {
         }
         other => other?,
     };
-    if is_namespace(&mounted)? {
+    if namespace::is_namespace(&mounted)? {
         return Ok(mounted);
     }
     thread::scoped::<_, io::Error>(|| {
@@ -240,12 +240,6 @@ fn ensure_namespace(file: &Path) -> io::Result<File> {
         mount::bind(Path::new("/proc/thread-self/ns/net"), file)
     })?;
     File::open(file)
-}
-
-fn is_namespace(file: &File) -> io::Result<bool> {
-    use std::os::fd::AsRawFd;
-    let target = fs::read_link(format!("/proc/thread-self/fd/{}", file.as_raw_fd()))?;
-    Ok(target.to_string_lossy().starts_with("net:["))
 }
 
 /// Makes the link between host and router, if it is not there, and returns the host's addresses.
