@@ -1,0 +1,27 @@
+//! `POST /files/folder?path&mode`: a directory and its parents.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::octal::parse_mode;
+use crate::http::{ApiError, Query, blocking};
+use crate::toolbox::Shared;
+
+/// 201, also if the directory is there already; its mode is then left alone.
+pub(crate) async fn folder(State(shared): State<Arc<Shared>>, query: Query) -> Result<StatusCode, ApiError> {
+    let path = shared.resolve(query.required("path")?);
+    let mode = query.optional("mode").map_or(Ok(0o755), parse_mode)?;
+    blocking(move || {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(&path)
+            .map_err(|error| ApiError::file(&path, &error))?;
+        Ok(StatusCode::CREATED)
+    })
+    .await
+}
