@@ -1,0 +1,3 @@
+//! What only the system's administrator may do.
+
+pub(super) mod create_organization;

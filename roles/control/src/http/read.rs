@@ -1,0 +1,104 @@
+//! Reading the body, the query and the path of a request, with every refusal in the API's own form.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use paddock_wire_control::{
+    CreateApiKey, CreateOrganization, CreateSandbox, Fields, Invalid, ListSandboxes, ListSandboxesPaginated,
+    ListSnapshots, Query, SandboxLabels, UpdateLastActivity,
+};
+use tokio::time::timeout;
+
+use crate::app::{App, Error};
+use crate::auth::extract::first_path_parameter;
+use crate::urls::Urls;
+
+/// The longest body. Ours; the largest real one is an environment.
+pub(super) const LONGEST_BODY: usize = 1 << 20;
+/// How long a body may take to arrive. Ours.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A request body that is read field by field.
+pub(super) trait FromFields: Sized {
+    fn from_fields(fields: Fields) -> Result<Self, Invalid>;
+}
+
+/// A query that is read value by value.
+pub(super) trait FromQuery: Sized {
+    fn from_query(query: Query) -> Result<Self, Invalid>;
+}
+
+macro_rules! read_with {
+    ($trait:ident, $method:ident, $source:ident: $($type:ty),*) => {
+        $(impl $trait for $type {
+            fn $method(source: $source) -> Result<Self, Invalid> {
+                Self::read(source)
+            }
+        })*
+    };
+}
+read_with!(FromFields, from_fields, Fields: CreateSandbox, SandboxLabels, UpdateLastActivity, CreateApiKey, CreateOrganization);
+read_with!(FromQuery, from_query, Query: ListSandboxes, ListSandboxesPaginated, ListSnapshots);
+
+/// The JSON object of a request. The content type is not looked at: every client means JSON.
+pub(super) struct JsonOf<T>(pub(super) T);
+
+/// The query of a request.
+pub(super) struct QueryOf<T>(pub(super) T);
+
+/// The first parameter of the path, decoded.
+pub(super) struct PathText(pub(super) String);
+
+/// The addresses as this caller should see them.
+pub(super) struct Addresses(pub(super) Urls);
+
+impl<T: FromFields> FromRequest<App> for JsonOf<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
+        let body = read_body(request).await?;
+        Ok(Self(T::from_fields(Fields::parse(&body)?)?))
+    }
+}
+
+impl<T: FromQuery> FromRequestParts<App> for QueryOf<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
+        Ok(Self(T::from_query(Query::parse(parts.uri.query()))?))
+    }
+}
+
+impl FromRequestParts<App> for PathText {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let text = first_path_parameter(parts, app).await;
+        // Nothing can have a name that is not text.
+        text.filter(|text| !text.contains('\0'))
+            .map(Self)
+            .ok_or_else(|| Error::NotFound("not found".to_owned()))
+    }
+}
+
+impl FromRequestParts<App> for Addresses {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(Urls::of(&app.config, parts)))
+    }
+}
+
+/// The whole body, within its bounds of length and time.
+pub(super) async fn read_body(request: Request) -> Result<bytes::Bytes, Error> {
+    let body = Limited::new(request.into_body(), LONGEST_BODY);
+    match timeout(BODY_TIMEOUT, body.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::TooLarge),
+        Ok(Err(_)) => Err(Error::Invalid("the request body broke off".to_owned())),
+        Err(_) => Err(Error::Slow),
+    }
+}

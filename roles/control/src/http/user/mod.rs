@@ -1,0 +1,3 @@
+//! Users.
+
+pub(super) mod me;
