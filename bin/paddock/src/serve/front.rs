@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use paddock_client::Control as ControlClient;
 use paddock_config::Config;
-use paddock_control::Control;
+use paddock_control::{ApiKeySecret, Control};
 use paddock_proxy::Proxy;
+use paddock_wire_runner::RootState;
 use tokio_util::sync::CancellationToken;
 
 use super::FrontSays;
@@ -57,8 +58,8 @@ async fn serve(config: &Config, handed: Handed) -> Result<()> {
     let proxy_port = handed.proxy.local_addr()?.port();
     let control =
         Control::open(control_config(config, proxy_port)?).await.context("could not open control")?;
-    if let Some(bootstrap) = control.bootstrap().await.context("could not make the first administrator")? {
-        handed.say(&FrontSays::Key(bootstrap.api_key));
+    if let Some(key) = first_key() {
+        control.bootstrap_with(&key).await.context("could not make the first administrator")?;
     }
     let client = ControlClient::in_process(control.internal_router());
     let proxy = Proxy::new(
@@ -80,21 +81,19 @@ async fn serve(config: &Config, handed: Handed) -> Result<()> {
 
 /// Says what becomes of the built-in snapshot until sandboxes can be made.
 async fn tell_of_snapshot(control: Control, handed: Arc<Handed>) {
-    let mut last = None;
-    let mut status = control.builtin_snapshot();
+    let mut root = control.builtin_root();
     loop {
-        let now = status.borrow_and_update().clone();
-        match now {
-            paddock_control::BuiltinStatus::Ready => return handed.say(&FrontSays::Ready),
-            paddock_control::BuiltinStatus::Preparing(step) if step != last => {
-                if let Some(step) = &step {
-                    handed.say(&FrontSays::Progress(step.clone()));
-                }
-                last = step;
-            }
-            _ => {}
+        let status = root.borrow_and_update().clone();
+        match status.map(|status| (status.state, status.detail)) {
+            Some((RootState::Ready, _)) => return handed.say(&FrontSays::Ready),
+            Some((RootState::Preparing, Some(step))) => handed.say(&FrontSays::Progress(step)),
+            Some((RootState::Failed, reason)) => handed.say(&FrontSays::Progress(format!(
+                "the built-in snapshot could not be made and is tried again: {}",
+                reason.unwrap_or_default()
+            ))),
+            Some((RootState::Preparing, None)) | None => {}
         }
-        if status.changed().await.is_err() {
+        if root.changed().await.is_err() {
             return;
         }
     }
@@ -117,6 +116,11 @@ fn control_config(config: &Config, proxy_port: u16) -> Result<paddock_control::C
         default_snapshot: "paddock-small".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+/// The administrator's first key, which the supervisor has made and kept before we exist.
+fn first_key() -> Option<ApiKeySecret> {
+    std::env::var(super::FIRST_KEY_VARIABLE).ok().and_then(|text| ApiKeySecret::parse(&text))
 }
 
 /// A token that SIGTERM and SIGINT cancel.

@@ -12,16 +12,17 @@ pub(crate) mod runner;
 mod signals;
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use paddock_config::Config;
+use paddock_control::ApiKeySecret;
 use serde::{Deserialize, Serialize};
 
 use crate::paths;
@@ -34,6 +35,9 @@ const SLOWEST: Duration = Duration::from_secs(5);
 const SETTLED: Duration = Duration::from_secs(10);
 /// How long children may take to end.
 const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// How the front gets the administrator's first key.
+pub(crate) const FIRST_KEY_VARIABLE: &str = "PADDOCK_FIRST_KEY";
 
 /// Real addresses of a running server, as `<data>/run/endpoints.json` holds them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,8 +56,6 @@ pub(crate) struct Endpoints {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FrontSays {
-    /// The administrator's first key, made just now.
-    Key(String),
     /// The API answers.
     Serving,
     /// The built-in snapshot is being made: a line of progress.
@@ -77,12 +79,13 @@ pub(crate) fn supervise(config: &Config) -> Result<()> {
     let proxy = bind(config, config.proxy_port)?;
     let endpoints = write_endpoints(config, &api, &proxy)?;
     let (says, heard) = io::pipe().map(|(reader, writer)| (OwnedFd::from(writer), reader))?;
-    let banner = banner::Banner::new(endpoints, paths::credentials(config));
+    let key = first_key(config)?;
+    let banner = banner::Banner::new(endpoints, key.clone());
     std::thread::spawn(move || listen(heard, banner));
 
     let mut children = [
-        Supervised::new("runner", user, vec![]),
-        Supervised::new("front", user, vec![api.as_raw_fd(), proxy.as_raw_fd(), says.as_raw_fd()]),
+        Supervised::new("runner", user, vec![], None),
+        Supervised::new("front", user, vec![api.as_raw_fd(), proxy.as_raw_fd(), says.as_raw_fd()], Some(key)),
     ];
     let result = attend(&waiting, &mut children);
     end(&waiting, &mut children);
@@ -135,6 +138,8 @@ struct Supervised {
     user: User,
     /// Handed down as 3, 4, …
     descriptors: Vec<RawFd>,
+    /// The administrator's first key, for the front alone.
+    first_key: Option<String>,
     child: Option<Child>,
     started: Instant,
     due: Instant,
@@ -142,9 +147,9 @@ struct Supervised {
 }
 
 impl Supervised {
-    fn new(role: &'static str, user: User, descriptors: Vec<RawFd>) -> Self {
+    fn new(role: &'static str, user: User, descriptors: Vec<RawFd>, first_key: Option<String>) -> Self {
         let now = Instant::now();
-        Self { role, user, descriptors, child: None, started: now, due: now, pause: FASTEST }
+        Self { role, user, descriptors, first_key, child: None, started: now, due: now, pause: FASTEST }
     }
 
     fn pid(&self) -> Option<i32> {
@@ -162,6 +167,9 @@ impl Supervised {
         let own = std::env::current_exe().context("could not find this program's own path")?;
         let mut command = Command::new(own);
         command.args(["serve", "--role", self.role]);
+        if let Some(key) = &self.first_key {
+            command.env(FIRST_KEY_VARIABLE, key);
+        }
         let descriptors = self.descriptors.clone();
         let user = self.user;
         let drop_to = (self.role == "front").then_some((user.uid, user.gid));
@@ -241,6 +249,28 @@ fn write_endpoints(config: &Config, api: &TcpListener, proxy: &TcpListener) -> R
         .and_then(|()| fs::rename(&making, &path))
         .with_context(|| format!("could not write {}", path.display()))?;
     Ok(endpoints)
+}
+
+/// The administrator's first key: kept in a file of root's before anybody may use it, so that a crash cannot lose
+/// it. The store keeps a hash alone.
+fn first_key(config: &Config) -> Result<String> {
+    let path = paths::credentials(config);
+    match fs::read_to_string(&path) {
+        Ok(key) => return Ok(key.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("could not read {}", path.display())),
+    }
+    let key = ApiKeySecret::generate();
+    let making = path.with_extension("new");
+    let _ = fs::remove_file(&making);
+    let write = || -> io::Result<()> {
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&making)?;
+        writeln!(file, "{}", key.reveal())?;
+        file.sync_all()?;
+        fs::rename(&making, &path)
+    };
+    write().with_context(|| format!("could not write {}", path.display()))?;
+    Ok(key.reveal().to_owned())
 }
 
 /// Hears what fronts say, one after the other, as long as the supervisor lives.
