@@ -29,7 +29,7 @@ fn python_sees_typed_errors() {
 
 #[test]
 fn python_async_client_works_side_by_side() {
-    python("concurrent");
+    python("side_by_side");
 }
 
 #[test]

@@ -28,11 +28,11 @@ try:
             for number in range(SIZE // CHUNK):
                 file.write(number.to_bytes(8, "big") + block[8:])
         expected = checksum(local)
-        sandbox.fs.upload_file(local, "big", timeout=600)
+        sandbox.fs.upload_file(local, "big", 600)
         inside = sandbox.process.exec("sha256sum big | cut -d' ' -f1; stat -c %s big").result.split()
         assert inside == [expected, str(SIZE)], inside
         back = os.path.join(temporary, "back")
-        sandbox.fs.download_file("big", back, timeout=600)
+        sandbox.fs.download_file("big", back, 600)
         assert checksum(back) == expected
 finally:
     sandbox.delete()

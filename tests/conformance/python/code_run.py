@@ -33,10 +33,10 @@ try:
     assert answer.exit_code == 0, answer
     assert answer.result == "after the charts\n", answer.result
     line, bar = answer.artifacts.charts
-    assert (line.type.value, line.title, line.x_label) == ("line", "A title", "across"), line
+    assert (line.type, line.title, line.x_label) == ("line", "A title", "across"), line
     assert line.elements[0].label == "a line" and [list(p) for p in line.elements[0].points] == [[1, 4], [2, 5], [3, 6]]
     assert base64.b64decode(line.png).startswith(b"\x89PNG")
-    assert bar.type.value == "bar" and [element.label for element in bar.elements] == ["x", "y"], bar
+    assert bar.type == "bar" and [element.label for element in bar.elements] == ["x", "y"], bar
 finally:
     sandbox.delete()
 

@@ -65,7 +65,11 @@ async fn list(State(app): State<App>) -> Json<Vec<Observation>> {
     Json(app.context.hub.all())
 }
 
-async fn wish(State(app): State<App>, Path(id): Path<SandboxId>, Json(wish): Json<Wish>) -> Response {
+async fn wish(State(app): State<App>, Path(id): Path<SandboxId>, body: Bytes) -> Response {
+    let wish: Wish = match serde_json::from_slice(&body) {
+        Ok(wish) => wish,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, format!("not a wish: {error}")),
+    };
     match app.registry.wish(id, wish) {
         Ok(observation) => Json(observation).into_response(),
         Err(Refused::Older { known }) => {
