@@ -142,7 +142,7 @@ fn fork_with_signals_blocked(plan: &Plan<'_>) -> io::Result<Pid> {
         }
         let error = io::Error::last_os_error();
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
-        Pid::from_raw(pid).filter(|_| pid > 0).ok_or(error)
+        if pid < 0 { Err(error) } else { Pid::from_raw(pid).ok_or(error) }
     }
 }
 
