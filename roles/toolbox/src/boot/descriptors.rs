@@ -32,7 +32,6 @@ pub(super) struct Report(File);
 impl Descriptors {
     /// Takes both. To be called once, before anything else opens a descriptor.
     pub(super) fn take() -> Result<Self, (StartError, Option<Report>)> {
-        close_on_exec_from(SOCKET);
         // First, so that a wrong socket can be told.
         let report =
             take(REPORT, "a pipe").map_err(|error| (error, None)).map(|fd| Report(File::from(fd)))?;
@@ -83,17 +82,6 @@ fn take(number: RawFd, expected: &'static str) -> Result<OwnedFd, StartError> {
             let _ = fd.into_raw_fd();
             Err(StartError::Descriptor { number, expected, source: error.into() })
         }
-    }
-}
-
-/// Keeps every descriptor from `first` on from children, also such as a runtime has left open by
-/// mistake.
-#[expect(unsafe_code, reason = "close_range has no safe form")]
-fn close_on_exec_from(first: RawFd) {
-    // SAFETY: changes a flag of descriptors and closes none. Kernels without it are below the floor;
-    // the two descriptors that matter are set one by one as well.
-    unsafe {
-        libc::close_range(first.unsigned_abs(), u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32);
     }
 }
 

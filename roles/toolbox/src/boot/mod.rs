@@ -142,7 +142,7 @@ pub fn listen(address: &str) -> Result<(), StartError> {
     runtime.block_on(async {
         let listener = match address.parse::<std::net::SocketAddr>() {
             Ok(address) => Listener::Tcp(TcpListener::bind(address).await.map_err(failed)?),
-            Err(_) => Listener::Unix(UnixListener::bind(address).map_err(failed)?),
+            Err(_) => Listener::Unix(bind_unix(address).map_err(failed)?),
         };
         let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Runtime)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Runtime)?;
@@ -154,6 +154,16 @@ pub fn listen(address: &str) -> Result<(), StartError> {
         };
         toolbox.run(listener, shutdown).await.map_err(StartError::Runtime)
     })
+}
+
+/// Binds a path, in the place of a socket that nobody listens on any more.
+fn bind_unix(path: &str) -> io::Result<UnixListener> {
+    let is_stale = std::os::unix::net::UnixStream::connect(path)
+        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+    if is_stale {
+        std::fs::remove_file(path)?;
+    }
+    UnixListener::bind(path)
 }
 
 /// Keeps other processes of the same user from tracing this one, and from reading its descriptors,

@@ -2,16 +2,9 @@
 
 use std::io::Write;
 
-/// Panics write one line and unwind. Never an abort: the kernel ignores the signal of it for PID 1,
-/// and what the C library does next is worse than an exit.
+/// Panics write one line and unwind to whoever catches them: a request's own layer, or the runtime.
 pub(super) fn install_hook() {
-    std::panic::set_hook(Box::new(|panic| {
-        log(&format!("defect: {panic}"));
-        if std::thread::panicking() {
-            // A panic while another unwinds would be an abort.
-            std::process::exit(70);
-        }
-    }));
+    std::panic::set_hook(Box::new(|panic| log(&format!("defect: {panic}"))));
 }
 
 /// One line on standard error, which the runner keeps. Lost if nobody reads it.
@@ -19,4 +12,16 @@ pub(super) fn log(message: &str) {
     let mut line = message.replace('\n', " ");
     line.push('\n');
     let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_unwinds_and_ends_nothing() {
+        install_hook();
+        let caught = std::panic::catch_unwind(|| panic!("on purpose"));
+        assert!(caught.is_err());
+    }
 }

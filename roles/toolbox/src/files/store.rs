@@ -39,7 +39,13 @@ impl Store {
     pub(super) fn begin(path: &Path) -> io::Result<Self> {
         let target = follow_links(path)?;
         let directory = target.parent().unwrap_or(Path::new("/"));
-        DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
+        DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(|error| {
+            match error.kind() {
+                // What is there already is no directory, else it would be no error.
+                io::ErrorKind::AlreadyExists => io::Error::from_raw_os_error(libc::ENOTDIR),
+                _ => error,
+            }
+        })?;
         let old = match fs::symlink_metadata(&target) {
             Ok(old) => Some(old),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,

@@ -22,7 +22,7 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::capture::{Capture, OutputBudget};
 use super::language::Scratch;
@@ -30,9 +30,11 @@ use crate::http::ApiError;
 use crate::spawn::{Child, Command, InvalidCommand, Reaper, SpawnError, StartError};
 use crate::toolbox::Shared;
 
-/// How often the group is looked at once the shell has exited. A member whose parent is the daemon
-/// wakes it by its end; this is for members whose parent has itself left the group.
-const GROUP_CHECK: Duration = Duration::from_millis(100);
+/// How long after the shell's exit its group is looked at again, at first and at most. A member whose
+/// parent is the daemon wakes it by its end; this is for one that leaves the group a moment later (as
+/// `setsid x &` does), and for members whose parent has itself left.
+const FIRST_GROUP_CHECK: Duration = Duration::from_millis(1);
+const LAST_GROUP_CHECK: Duration = Duration::from_millis(100);
 
 /// One read's worth, the size of a pipe.
 const READ_BYTES: usize = 64 << 10;
@@ -153,8 +155,8 @@ impl Running {
         }
 
         let mut reaped = self.reaper.watch();
-        let mut group_check = interval(GROUP_CHECK);
-        group_check.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut check_after = FIRST_GROUP_CHECK;
+        let mut next_check = Instant::now();
         let mut buffer = Vec::with_capacity(READ_BYTES);
         let mut exit_code = None;
         let mut is_open = true;
@@ -168,11 +170,13 @@ impl Running {
                     is_open = read.is_ok_and(|count| count > 0);
                 }
                 status = self.child.wait(), if exit_code.is_none() => exit_code = Some(status.code()),
-                () = either(reaped.changed(), group_check.tick()), if exit_code.is_some() && is_open => {
+                () = either(reaped.changed(), sleep_until(next_check)), if exit_code.is_some() && is_open => {
                     if test_kill_process_group(group).is_err() {
                         self.read_what_is_there();
                         is_open = false;
                     }
+                    next_check = Instant::now() + check_after;
+                    check_after = (check_after * 2).min(LAST_GROUP_CHECK);
                 }
                 () = answer.closed(), if is_wanted => {
                     is_wanted = false;

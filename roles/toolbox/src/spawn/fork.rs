@@ -142,7 +142,7 @@ fn fork_with_signals_blocked(plan: &Plan<'_>) -> io::Result<Pid> {
         }
         let error = io::Error::last_os_error();
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
-        Pid::from_raw(pid).filter(|_| pid > 0).ok_or(error)
+        if pid < 0 { Err(error) } else { Pid::from_raw(pid).ok_or(error) }
     }
 }
 
@@ -161,6 +161,9 @@ unsafe fn become_program(plan: &Plan<'_>) -> ! {
             libc::syscall(libc::SYS_rt_sigaction, signal, &raw const DEFAULT_ACTION, 0, SIGNAL_SET_BYTES);
         }
         libc::setpgid(0, 0);
+        // Nothing is inherited that is not meant to be, not even what a container's runtime has left
+        // open by mistake. Kernels without this call are below the supported ones.
+        libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
         // Out of the way of INHERITED_FD. The other descriptors are used up before that one is set.
         let report = libc::fcntl(plan.report, libc::F_DUPFD_CLOEXEC, INHERITED_FD + 1);
         if report < 0 {
