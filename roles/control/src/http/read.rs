@@ -102,3 +102,17 @@ pub(super) async fn read_body(request: Request) -> Result<bytes::Bytes, Error> {
         Err(_) => Err(Error::Slow),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_given_up() {
+        let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let outcome = read_body(Request::new(Body::from_stream(never))).await;
+        assert!(matches!(outcome, Err(Error::Slow)), "{outcome:?}");
+    }
+}

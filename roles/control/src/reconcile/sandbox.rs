@@ -48,7 +48,8 @@ struct Phase {
     generation: Generation,
     state: SandboxState,
     since: Moment,
-    asked: Option<Moment>,
+    /// When, and on which connection to the runner: one that has restarted may have forgotten.
+    asked: Option<(Moment, u64)>,
 }
 
 /// What a step came to.
@@ -96,7 +97,7 @@ impl Reconciler {
             existed: record.status.existed,
             retention: retention(&record),
         };
-        match plan(&sandbox, view.observed, self.times(&record)) {
+        match plan(&sandbox, view.observed, self.times(&record, &view)) {
             Step::Nothing => {
                 self.phases.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
                 if record.status.state == SandboxState::Destroyed {
@@ -129,7 +130,7 @@ impl Reconciler {
         failpoints::hit(operation, Point::AfterWish)?;
         match answer {
             Ok(observation) => {
-                self.asked(record);
+                self.asked(record, view);
                 self.app.mirror.answer(view.tick, observation);
                 Ok(Outcome::GoOn)
             }
@@ -140,7 +141,7 @@ impl Reconciler {
                 self.record(record.clone(), status).await
             }
             Err(WishError::Refused(reason)) => {
-                self.asked(record);
+                self.asked(record, view);
                 if record.status.state == SandboxState::Error {
                     return Ok(Outcome::Rest(Rest::Restless));
                 }
@@ -185,7 +186,7 @@ impl Reconciler {
     }
 
     /// Since when the sandbox is in this phase, and when the wish was last sent.
-    fn times(&self, record: &SandboxRecord) -> Times {
+    fn times(&self, record: &SandboxRecord, view: &View) -> Times {
         let now = self.clock.elapsed();
         let (generation, state) = (record.status.generation, record.status.state);
         let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,14 +196,15 @@ impl Reconciler {
         } else if phase.state != state {
             (phase.state, phase.since) = (state, now);
         }
-        Times { now, since: phase.since, asked: phase.asked }
+        let asked = phase.asked.filter(|(_, session)| *session == view.session).map(|(moment, _)| moment);
+        Times { now, since: phase.since, asked }
     }
 
-    fn asked(&self, record: &SandboxRecord) {
+    fn asked(&self, record: &SandboxRecord, view: &View) {
         let now = self.clock.elapsed();
         let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(phase) = phases.get_mut(&record.id) {
-            phase.asked = Some(now);
+            phase.asked = Some((now, view.session));
         }
     }
 

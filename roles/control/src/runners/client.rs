@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -92,6 +93,7 @@ fn read_answer(status: StatusCode, body: &[u8]) -> Result<Observation, WishError
 fn request(method: Method, path: &str, body: Bytes) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // The host of the address is not used: every connection goes to the socket.
     *request.uri_mut() = Uri::builder()
         .scheme("http")

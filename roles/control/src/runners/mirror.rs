@@ -17,6 +17,8 @@ pub(crate) struct Mirror(Mutex<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     session: Option<Session>,
+    /// Counts sessions.
+    sessions: u64,
     seen: HashMap<SandboxId, Entry>,
     /// Counts changes, to tell whether an entry has changed meanwhile.
     ticks: u64,
@@ -48,6 +50,8 @@ pub(crate) struct View {
     pub(crate) runner: Option<RunnerId>,
     /// The tick of what is known; changes with it.
     pub(crate) tick: u64,
+    /// Which of the connections this was said on.
+    pub(crate) session: u64,
 }
 
 impl Mirror {
@@ -55,6 +59,7 @@ impl Mirror {
     pub(crate) fn begin(&self, runner: RunnerInfo) {
         let mut inner = self.lock();
         inner.seen.clear();
+        inner.sessions += 1;
         inner.session = Some(Session { runner, in_sync: false });
     }
 
@@ -106,7 +111,9 @@ impl Mirror {
     pub(crate) fn view(&self, id: SandboxId) -> View {
         let inner = self.lock();
         let runner = inner.session.as_ref().map(|session| session.runner.id);
-        let nothing = |observed| View { observed, reason: None, daemon_version: None, runner, tick: 0 };
+        let session = inner.sessions;
+        let nothing =
+            |observed| View { observed, reason: None, daemon_version: None, runner, tick: 0, session };
         match (&inner.session, inner.seen.get(&id)) {
             (Some(_), Some(Entry { observation, tick })) => View {
                 observed: Seeing::Seen(Seen {
@@ -118,8 +125,9 @@ impl Mirror {
                 daemon_version: observation.daemon_version.clone(),
                 runner,
                 tick: *tick,
+                session,
             },
-            (Some(session), None) if session.in_sync => {
+            (Some(current), None) if current.in_sync => {
                 nothing(Seeing::Seen(Seen { state: HostState::Absent, generation: None, has_reason: false }))
             }
             _ => nothing(Seeing::Unknown),

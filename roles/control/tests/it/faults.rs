@@ -1,0 +1,188 @@
+//! Control is killed, really, at every named point of every operation.
+//!
+//! The test runs itself again as a process of its own that serves one database over a Unix socket; the
+//! runner stays here. A point is armed by a file, the operation is asked for, the process dies at the
+//! point, is started again, and everything has to come to what was wished.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use axum::http::Method;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use paddock_control::failpoints;
+use paddock_control::{ApiKeySecret, CancellationToken, Control};
+use paddock_testkit::eventually;
+use paddock_testkit::runner::FakeRunner;
+use paddock_wire_runner::Observed;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::world::config;
+
+/// Where the process finds its database, its sockets and its key.
+const DIRECTORY: &str = "PADDOCK_TEST_CONTROL";
+const KEY: &str = "dtn_0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The process, not a test: serves until it is killed.
+#[tokio::test]
+#[ignore = "a process of the tests beside it"]
+async fn process() {
+    let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
+    let control =
+        Control::open(config(directory.join("control.db"), directory.join("runner.sock"))).await.unwrap();
+    control.bootstrap_with(&ApiKeySecret::parse(KEY).unwrap()).await.unwrap();
+    let socket = directory.join("api.sock");
+    drop(std::fs::remove_file(&socket));
+    let listener = UnixListener::bind(&socket).unwrap();
+    let router = control.router();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    control.run(CancellationToken::new()).await;
+}
+
+struct Process {
+    directory: TempDir,
+    child: Child,
+    runner: FakeRunner,
+}
+
+impl Process {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let runner = FakeRunner::start();
+        std::os::unix::fs::symlink(runner.socket(), directory.path().join("runner.sock")).unwrap();
+        let child = spawn(directory.path());
+        let process = Self { directory, child, runner };
+        process.until_ready().await;
+        process
+    }
+
+    async fn until_ready(&self) {
+        eventually("the process to be ready", async || {
+            let answer = self.call(Method::GET, "/api/health/ready", Value::Null).await?;
+            (answer.0 == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// `None` when the process dies before it answers.
+    async fn call(&self, method: Method, path: &str, body: Value) -> Option<(u16, Value)> {
+        let stream = UnixStream::connect(self.directory.path().join("api.sock")).await.ok()?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        let request = hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "box.test")
+            .header("authorization", format!("Bearer {KEY}"))
+            .body(Full::new(Bytes::from(body.to_string())))
+            .unwrap();
+        let response = sender.send_request(request).await.ok()?;
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.ok()?.to_bytes();
+        Some((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+    }
+
+    fn arm(&self, point: &str) {
+        std::fs::write(self.directory.path().join("points").join(point), "kill").unwrap();
+    }
+
+    fn was_hit(&self, point: &str) -> bool {
+        self.directory.path().join("points").join(format!("{point}.hit")).exists()
+    }
+
+    /// Waits for the process to die at the point, and starts it again.
+    async fn until_killed_and_restarted(&mut self, point: &str) {
+        eventually(&format!("death at {point}"), async || self.child.try_wait().unwrap()).await;
+        assert!(self.was_hit(point), "the process died, but not at {point}");
+        self.child = spawn(self.directory.path());
+        self.until_ready().await;
+    }
+
+    async fn sandbox(&self, name: &str) -> Option<Value> {
+        let (status, body) = self.call(Method::GET, &format!("/api/sandbox/{name}"), Value::Null).await?;
+        (status == 200).then_some(body)
+    }
+
+    async fn until_state(&self, name: &str, state: &str) -> Value {
+        eventually(&format!("{name} to be {state}"), async || {
+            self.sandbox(name).await.filter(|body| body["state"] == state)
+        })
+        .await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn spawn(directory: &Path) -> Child {
+    let points = directory.join("points");
+    std::fs::create_dir_all(&points).unwrap();
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "faults::process", "--ignored", "--nocapture"])
+        .env(DIRECTORY, directory)
+        .env("PADDOCK_FAILPOINTS", points)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn points_of(operation: &str) -> Vec<&'static str> {
+    let prefix = format!("control.{operation}.");
+    let points: Vec<&str> =
+        failpoints::ALL.iter().copied().filter(|point| point.starts_with(&prefix)).collect();
+    assert_eq!(points.len(), 5, "{operation}");
+    points
+}
+
+#[tokio::test]
+async fn killed_at_any_step_of_a_create_the_sandbox_is_started_after_the_restart() {
+    let mut process = Process::start().await;
+    for (number, point) in points_of("create").into_iter().enumerate() {
+        let name = format!("box{number}");
+        process.arm(point);
+        process.call(Method::POST, "/api/sandbox", json!({"name": name})).await;
+        process.until_killed_and_restarted(point).await;
+        let body = process.until_state(&name, "started").await;
+        assert_eq!(process.runner.state(body["id"].as_str().unwrap().parse().unwrap()), Observed::Started);
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_step_of_a_stop_and_a_start_the_wish_comes_true() {
+    let mut process = Process::start().await;
+    process.call(Method::POST, "/api/sandbox", json!({"name": "web"})).await;
+    process.until_state("web", "started").await;
+    for (stop, start) in points_of("stop").into_iter().zip(points_of("start")) {
+        process.arm(stop);
+        process.call(Method::POST, "/api/sandbox/web/stop", Value::Null).await;
+        process.until_killed_and_restarted(stop).await;
+        process.until_state("web", "stopped").await;
+        process.arm(start);
+        process.call(Method::POST, "/api/sandbox/web/start", Value::Null).await;
+        process.until_killed_and_restarted(start).await;
+        process.until_state("web", "started").await;
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_step_of_a_delete_nothing_is_left() {
+    let mut process = Process::start().await;
+    for point in points_of("delete") {
+        process.call(Method::POST, "/api/sandbox", json!({"name": "web"})).await;
+        let id = process.until_state("web", "started").await["id"].as_str().unwrap().to_owned();
+        process.arm(point);
+        process.call(Method::DELETE, &format!("/api/sandbox/{id}"), Value::Null).await;
+        process.until_killed_and_restarted(point).await;
+        eventually("nothing to be left", async || process.sandbox(&id).await.is_none().then_some(())).await;
+        assert_eq!(process.runner.state(id.parse().unwrap()), Observed::Absent);
+    }
+}

@@ -1,0 +1,259 @@
+//! The cast of every test: a control plane, its runner, and callers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use paddock_control::{ApiKeySecret, CancellationToken, Config, Control, StoreUrl};
+use paddock_testkit::eventually;
+use paddock_testkit::runner::FakeRunner;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+
+/// A control plane with its own database, and its runner.
+pub(crate) struct World {
+    pub(crate) runner: FakeRunner,
+    pub(crate) control: Control,
+    /// The administrator's key.
+    pub(crate) key: String,
+    pub(crate) directory: Arc<TempDir>,
+    running: Option<(CancellationToken, JoinHandle<()>)>,
+}
+
+/// What was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// `Null` for an empty body.
+    pub(crate) body: Value,
+}
+
+impl World {
+    /// Everything runs and the runner is in sync.
+    pub(crate) async fn start() -> Self {
+        let world = Self::start_with(FakeRunner::start()).await;
+        world.until_ready().await;
+        world
+    }
+
+    /// Control runs; the runner is as given.
+    pub(crate) async fn start_with(runner: FakeRunner) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let control =
+            Control::open(config(directory.path().join("control.db"), runner.socket())).await.unwrap();
+        let key = ApiKeySecret::generate();
+        assert!(control.bootstrap_with(&key).await.unwrap());
+        let mut world = Self { runner, control, key: key.reveal().to_owned(), directory, running: None };
+        world.run();
+        world
+    }
+
+    fn run(&mut self) {
+        let shutdown = CancellationToken::new();
+        let (control, token) = (self.control.clone(), shutdown.clone());
+        self.running = Some((shutdown, tokio::spawn(async move { control.run(token).await })));
+    }
+
+    /// Ends control properly and opens it again on the same database.
+    pub(crate) async fn restart_control(&mut self) {
+        let (shutdown, task) = self.running.take().unwrap();
+        shutdown.cancel();
+        task.await.unwrap();
+        self.open_again().await;
+    }
+
+    /// Ends control without a word, as a crash would, and opens it again on the same database.
+    pub(crate) async fn crash_control(&mut self) {
+        let (_, task) = self.running.take().unwrap();
+        task.abort();
+        drop(task.await);
+        self.open_again().await;
+    }
+
+    async fn open_again(&mut self) {
+        let config = config(self.directory.path().join("control.db"), self.runner.socket());
+        self.control = Control::open(config).await.unwrap();
+        self.run();
+    }
+
+    pub(crate) async fn until_ready(&self) {
+        eventually("control and its runner to be ready", async || {
+            (self.get("/api/health/ready").await.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Another organization; its owner's key.
+    pub(crate) async fn organization(&self, name: &str) -> String {
+        let answer = self.post("/api/admin/organizations", json!({ "name": name })).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["apiKey"]["value"].as_str().unwrap().to_owned()
+    }
+
+    /// A key of the administrator's organization with just these permissions.
+    pub(crate) async fn key_with(&self, permissions: &[&str]) -> String {
+        let name = permissions.join(" ") + " key";
+        let answer = self.post("/api/api-keys", json!({ "name": name, "permissions": permissions })).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["value"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, &self.key, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, &self.key, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PUT, path, &self.key, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, &self.key, None).await
+    }
+
+    /// A call with a key. An empty key is none.
+    pub(crate) async fn call(&self, method: Method, path: &str, key: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "box.test:3000");
+        if !key.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// Any request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        read(self.control.router(), request).await
+    }
+
+    /// A request of another role.
+    pub(crate) async fn ask_internally(&self, path: &str, body: Value) -> Answer {
+        let request = Request::builder().method(Method::POST).uri(path).body(Body::from(body.to_string()));
+        read(self.control.internal_router(), request.unwrap()).await
+    }
+
+    /// A started sandbox; its id.
+    pub(crate) async fn sandbox(&self, body: Value) -> String {
+        let answer = self.post("/api/sandbox", body).await;
+        assert_eq!((answer.status, &answer.body["state"]), (StatusCode::OK, &json!("started")), "{answer:?}");
+        answer.id()
+    }
+
+    /// Waits until a sandbox is shown in a state; the whole of it.
+    pub(crate) async fn until_state(&self, id: &str, state: &str) -> Value {
+        eventually(&format!("{id} to be {state}"), async || {
+            let answer = self.get(&format!("/api/sandbox/{id}")).await;
+            (answer.body["state"] == state).then_some(answer.body)
+        })
+        .await
+    }
+
+    /// Waits until a sandbox is not found any more.
+    pub(crate) async fn until_gone(&self, id: &str) {
+        eventually(&format!("{id} to be gone"), async || {
+            (self.get(&format!("/api/sandbox/{id}")).await.status == 404).then_some(())
+        })
+        .await;
+    }
+}
+
+impl Answer {
+    pub(crate) fn id(&self) -> String {
+        self.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The message of an error, after a look at the rest of its body.
+    pub(crate) fn message(&self, path: &str) -> String {
+        let body = &self.body;
+        assert_eq!(body["statusCode"], self.status.as_u16(), "{body}");
+        assert_eq!(body["error"], self.status.canonical_reason().unwrap(), "{body}");
+        assert_eq!((&body["path"], &body["source"]), (&json!(path), &json!("DAYTONA_API")), "{body}");
+        assert_eq!(body["timestamp"].as_str().unwrap().len(), "2026-01-02T03:04:05.678Z".len(), "{body}");
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/json");
+        body["message"].as_str().unwrap().to_owned()
+    }
+}
+
+async fn read(router: Router, request: Request<Body>) -> Answer {
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let body = if bytes.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| json!({ "not JSON": String::from_utf8_lossy(&bytes) }))
+    };
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+pub(crate) fn config(database: PathBuf, runner_socket: PathBuf) -> Config {
+    Config {
+        store: StoreUrl::Sqlite(database),
+        runner_socket,
+        public_url: None,
+        proxy_url: None,
+        proxy_port: 4000,
+        dashboard_url: None,
+        region: "local".to_owned(),
+        default_snapshot: "paddock-small".to_owned(),
+        version: "0.0.1-test".to_owned(),
+    }
+}
+
+impl World {
+    /// Waits until the clock shows another time than this one.
+    pub(crate) async fn until_later_than(&self, time: &Value) {
+        eventually("the clock to move on", async || {
+            let shown = self.get("/api/sandbox/nothing").await.body["timestamp"].clone();
+            (shown.as_str() > time.as_str()).then_some(())
+        })
+        .await;
+    }
+}
+
+impl World {
+    /// The database itself, beside control: to look at what no answer shows.
+    pub(crate) async fn open_store(&self) -> paddock_store::Store {
+        let url = StoreUrl::Sqlite(self.directory.path().join("control.db"));
+        paddock_store::Store::open(&url, paddock_types::Timestamp(0)).await.unwrap()
+    }
+}
+
+impl World {
+    /// Ends control, puts another database in the place of its own, and opens it again.
+    pub(crate) async fn replace_database(&mut self, copy: &std::path::Path) {
+        let (shutdown, task) = self.running.take().unwrap();
+        shutdown.cancel();
+        task.await.unwrap();
+        // Closes the database: nothing else holds a clone.
+        let elsewhere = self.directory.path().join("elsewhere.db");
+        self.control = Control::open(config(elsewhere, self.runner.socket())).await.unwrap();
+        let database = self.directory.path().join("control.db");
+        for suffix in ["-wal", "-shm"] {
+            drop(std::fs::remove_file(format!("{}{suffix}", database.display())));
+        }
+        std::fs::copy(copy, &database).unwrap();
+        self.open_again().await;
+    }
+}
+
+impl World {
+    /// Asks for a sandbox and does not wait for the answer.
+    pub(crate) fn begin_create(&self, body: &Value) -> JoinHandle<Answer> {
+        let request = Request::post("/api/sandbox")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        tokio::spawn(read(self.control.router(), request))
+    }
+}
