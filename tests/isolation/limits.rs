@@ -40,7 +40,10 @@ fn one_that_fills_its_disk_is_stopped_at_its_limit() {
     let (code, output) = sandbox.run("head -c 4G /dev/zero > ~/flood");
     assert_ne!(code, 0);
     assert!(output.contains("quota") || output.contains("space"), "{output}");
-    assert_eq!(neighbour.output("head -c 10M /dev/zero > ~/file && stat -c %s ~/file"), (10 << 20).to_string());
+    assert_eq!(
+        neighbour.output("head -c 10M /dev/zero > ~/file && stat -c %s ~/file"),
+        (10 << 20).to_string()
+    );
     // What fills it can be removed, also a file of the image (whose mark of deletion is new data).
     sandbox.output("rm ~/flood ~/.bashrc && echo more > ~/small && cat ~/small");
 }
@@ -52,10 +55,14 @@ fn cpu_memory_and_pids_are_what_was_promised() {
     // Two cores asked, two seconds of CPU per second at most; the group's own files on the host say so.
     let group = |controller: &str, file: &str| {
         let root = std::path::Path::new("/sys/fs/cgroup");
-        let instance = std::env::var("PADDOCK_TEST_INSTANCE").expect("run these tests with `cargo xtask test`");
+        let instance =
+            std::env::var("PADDOCK_TEST_INSTANCE").expect("run these tests with `cargo xtask test`");
         let unified = root.join(format!("paddock-{instance}")).join(&sandbox.id).join(file);
         let classic = root.join(controller).join(format!("paddock-{instance}")).join(&sandbox.id).join(file);
-        std::fs::read_to_string(unified).or_else(|_| std::fs::read_to_string(classic)).ok().map(|text| text.trim().to_owned())
+        std::fs::read_to_string(unified)
+            .or_else(|_| std::fs::read_to_string(classic))
+            .ok()
+            .map(|text| text.trim().to_owned())
     };
     let memory = group("memory", "memory.limit_in_bytes").or_else(|| group("memory", "memory.max"));
     assert_eq!(memory.as_deref(), Some((4u64 << 30).to_string().as_str()));
@@ -71,7 +78,8 @@ fn watches_of_files_are_counted_per_sandbox() {
     let (greedy, modest) = (api.sandbox(&json!({})), api.sandbox(&json!({})));
     let take = "import ctypes\nlibc = ctypes.CDLL(None)\ntaken = 0\nwhile taken < 5000 and libc.inotify_init1(0) >= 0: taken += 1\nprint(taken)";
     let run = |id: &str, code: &str| {
-        let answer = api.toolbox("POST", id, "/process/code-run", Some(&json!({"code": code, "language": "python"})));
+        let answer =
+            api.toolbox("POST", id, "/process/code-run", Some(&json!({"code": code, "language": "python"})));
         answer.expect(200)["result"].as_str().unwrap().trim().parse::<u32>().unwrap()
     };
     greedy.output("nohup python3 -c 'import ctypes, time\nlibc = ctypes.CDLL(None)\nwhile libc.inotify_init1(0) >= 0: pass\nopen(\"/tmp/full\", \"w\").close()\ntime.sleep(600)' >/dev/null 2>&1 &\nfor i in $(seq 200); do test -e /tmp/full && exit 0; sleep 0.05; done; exit 1");

@@ -18,7 +18,9 @@ fn own_address(sandbox: &Sandbox) -> String {
 #[test]
 fn packages_install_from_inside() {
     let sandbox = Server::shared().api.sandbox(&json!({}));
-    sandbox.output("pip install --quiet --disable-pip-version-check --no-deps tomli 2>&1 && python3 -c 'import tomli'");
+    sandbox.output(
+        "pip install --quiet --disable-pip-version-check --no-deps tomli 2>&1 && python3 -c 'import tomli'",
+    );
     sandbox.output("mkdir -p /tmp/node && cd /tmp/node && npm install --silent is-number && node -e \"require('is-number')\"");
     assert!(!sandbox.output("getent hosts $(hostname)").is_empty());
 }
@@ -33,15 +35,21 @@ fn host_metadata_private_networks_and_neighbours_cannot_be_reached() {
     let host_addresses = std::process::Command::new("hostname").arg("-I").output().unwrap();
     let host_addresses = String::from_utf8_lossy(&host_addresses.stdout).into_owned();
     let link = sandbox.output("ip route show default | awk '{print $3}'");
-    let mut denied: Vec<String> = host_addresses.split_whitespace().filter(|a| a.contains('.')).map(str::to_owned).collect();
-    denied.extend(["169.254.169.254", "10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1"].map(str::to_owned));
+    let mut denied: Vec<String> =
+        host_addresses.split_whitespace().filter(|a| a.contains('.')).map(str::to_owned).collect();
+    denied.extend(
+        ["169.254.169.254", "10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1"].map(str::to_owned),
+    );
     denied.push(link);
     for address in denied {
         assert!(!reaches(&sandbox, &address, port), "{address}:{port}");
         assert!(!reaches(&sandbox, &address, 80), "{address}:80");
     }
     let proxy_port: u16 = api.proxy_url.rsplit(':').next().unwrap().parse().unwrap();
-    let host_link = own_address(&sandbox).rsplit_once('.').map(|(rest, _)| rest.rsplit_once('.').unwrap().0.to_owned()).unwrap();
+    let host_link = own_address(&sandbox)
+        .rsplit_once('.')
+        .map(|(rest, _)| rest.rsplit_once('.').unwrap().0.to_owned())
+        .unwrap();
     assert!(!reaches(&sandbox, &format!("{host_link}.255.253"), proxy_port));
 
     let neighbours = own_address(&neighbour);

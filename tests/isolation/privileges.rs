@@ -1,22 +1,22 @@
 //! Root inside is nobody outside.
 
 use std::fs;
+use std::time::Duration;
 
 use paddock_tests::server::Server;
+use paddock_tests::wait;
 use serde_json::json;
 
 /// The host's pid of a process inside, found by a word of its command line.
 fn host_pid(word: &str) -> i32 {
-    fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .find(|pid| {
+    wait::until("the process is seen from the host", Duration::from_secs(10), || {
+        let pids = fs::read_dir("/proc").unwrap().flatten();
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).find(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(word)
                 && fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "sleep")
         })
-        .expect("the process is there")
+    })
 }
 
 #[test]
@@ -81,7 +81,12 @@ fn system_calls_that_open_the_kernel_are_refused_even_to_root() {
                      assert result == -1 and ctypes.get_errno() in (1, 38), (number, result, ctypes.get_errno())\n\
                  assert libc.syscall(39) == libc.getpid()\n\
                  print('refused')";
-    let answer = sandbox.api.toolbox("POST", &sandbox.id, "/process/code-run", Some(&json!({"code": calls, "language": "python"})));
+    let answer = sandbox.api.toolbox(
+        "POST",
+        &sandbox.id,
+        "/process/code-run",
+        Some(&json!({"code": calls, "language": "python"})),
+    );
     let answer = answer.expect(200);
     assert_eq!(answer["result"], "refused\n", "{answer}");
 }

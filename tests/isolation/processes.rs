@@ -46,7 +46,8 @@ fn what_tells_of_the_host_is_masked() {
     let sandbox = Server::shared().api.sandbox(&json!({}));
     assert!(!sandbox.output("cat /proc/uptime").is_empty());
     for path in ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/interrupts", "/proc/sched_debug"] {
-        let (_, output) = sandbox.run(&format!("test -e {path} && sudo head -c 100 {path} | wc -c || echo 0"));
+        let (_, output) =
+            sandbox.run(&format!("test -e {path} && sudo head -c 100 {path} | wc -c || echo 0"));
         assert_eq!(output.trim(), "0", "{path}");
     }
     assert_eq!(sandbox.output("sudo ls /sys/firmware 2>/dev/null | wc -l"), "0");

@@ -98,7 +98,8 @@ impl Api {
     /// One request to the toolbox of a sandbox.
     #[track_caller]
     pub fn toolbox(&self, method: &str, sandbox: &str, path: &str, body: Option<&Value>) -> Answer {
-        self.try_send(method, &format!("{}/toolbox/{sandbox}{path}", self.proxy_url), body).expect("the proxy answers")
+        self.try_send(method, &format!("{}/toolbox/{sandbox}{path}", self.proxy_url), body)
+            .expect("the proxy answers")
     }
 
     /// A sandbox for one test, removed with the value.

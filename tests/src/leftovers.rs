@@ -48,7 +48,9 @@ fn mounts() -> Vec<String> {
 fn processes() -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
@@ -58,7 +60,10 @@ fn processes() -> Vec<String> {
             .and_then(|ids| ids.split_whitespace().next())
             .and_then(|uid| uid.parse::<u32>().ok())
             .unwrap_or(0);
-        if line.contains("paddock serve") || line.contains("/opt/paddock/toolbox") || (0x7000_0000..0x8000_0000).contains(&uid) {
+        if line.contains("paddock serve")
+            || line.contains("/opt/paddock/toolbox")
+            || (0x7000_0000..0x8000_0000).contains(&uid)
+        {
             found.push(format!("process {pid} {}", line.trim()));
         }
     }

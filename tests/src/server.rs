@@ -41,7 +41,13 @@ impl Server {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| {
             let data = std::env::var("PADDOCK_TEST_SERVER").expect("run these tests with `cargo xtask test`");
-            let mut server = Self { api: Api::none(), data: data.into(), instance: String::new(), environment: BTreeMap::new(), child: None };
+            let mut server = Self {
+                api: Api::none(),
+                data: data.into(),
+                instance: String::new(),
+                environment: BTreeMap::new(),
+                child: None,
+            };
             server.api = server.find_api();
             server
         })
@@ -79,7 +85,8 @@ impl Server {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().unwrap()) {
                 panic!("the server ended with {status}:\n{}", self.log_text());
             }
-            let ready = self.data.join("run/endpoints.json").exists() && self.data.join("credentials").exists();
+            let ready =
+                self.data.join("run/endpoints.json").exists() && self.data.join("credentials").exists();
             let api = ready.then(|| self.find_api())?;
             let answer = api.try_get("/snapshots/paddock-small")?;
             (answer.status == 200 && answer.body["state"] == "active").then(|| self.api = api)
@@ -160,7 +167,8 @@ impl Server {
             }
             child.wait().unwrap();
         }
-        let output = Command::new(binary()).args(["reset", "--yes"]).envs(&self.environment).output().unwrap();
+        let output =
+            Command::new(binary()).args(["reset", "--yes"]).envs(&self.environment).output().unwrap();
         assert!(output.status.success(), "reset failed: {}", String::from_utf8_lossy(&output.stderr));
     }
 }

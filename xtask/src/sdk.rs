@@ -17,15 +17,28 @@ pub(crate) fn install() -> Result<PathBuf> {
     fs::create_dir_all(&directory)?;
     once(&directory, "python", PYTHON, |place| {
         run(Command::new("python3").args(["-m", "venv"]).arg(place))?;
-        run(Command::new(place.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", PYTHON]))
+        run(Command::new(place.join("bin/pip")).args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            PYTHON,
+        ]))
     })?;
     once(&directory, "typescript", TYPESCRIPT, |place| {
-        run(Command::new("npm").args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(place).arg(TYPESCRIPT))
+        run(Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(place)
+            .arg(TYPESCRIPT))
     })?;
     Ok(directory)
 }
 
-fn once(directory: &Path, name: &str, version: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+fn once(
+    directory: &Path,
+    name: &str,
+    version: &str,
+    install: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     let place = directory.join(name);
     let marker = directory.join(format!("{name}.version"));
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == version) {

@@ -40,8 +40,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let mut tally = Tally::default();
     if arguments.is_empty() {
         tally.step("formatting", cargo(&["fmt", "--all", "--check"]));
-        tally.step("lints", cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]));
-        tally.step("tidiness", crate::tidy::run());
+        tally.step(
+            "lints",
+            cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]),
+        );
     }
     cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]).context("building failed")?;
     ensure_nextest()?;
@@ -55,7 +57,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     tally.failed += failed;
     tally.step("ending the shared server", ended);
     let left = Inventory::take().since(&before);
-    tally.step("nothing is left on the host", if left.is_empty() { Ok(()) } else { Err(anyhow::anyhow!("{}", left.join("\n"))) });
+    tally.step(
+        "nothing is left on the host",
+        if left.is_empty() { Ok(()) } else { Err(anyhow::anyhow!("{}", left.join("\n"))) },
+    );
     println!("took {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if tally.failed > 0 { bail!("some checks failed") } else { Ok(()) }
@@ -103,7 +108,7 @@ fn nextest(arguments: &[String], server: &SharedServer, sdk: &Path) -> Result<(u
     let count = |what: &str| -> u32 {
         summary
             .split([',', ':', '('])
-            .filter_map(|part| part.trim().strip_suffix(what)?.trim().parse().ok())
+            .filter_map(|part| part.trim().strip_suffix(what)?.trim().parse::<u32>().ok())
             .sum()
     };
     Ok((count("passed"), count("failed") + count("timed out")))

@@ -244,7 +244,7 @@ def elements_of(axes, x, y):
         series = [series_of(one, "Series", n, one.get_offsets(), is_dated) for n, one in enumerate(clouds, 1)]
         return "scatter", series, False
     # Lines of the grid and of axhline() and its kin do not live in the coordinates of the data.
-    lines = [one for one in axes.lines if one.get_transform().contains_branch_seperately(axes.transData) == (True, True)]
+    lines = [one for one in axes.lines if all(one.get_transform().contains_branch_seperately(axes.transData))]
     if lines:
         series = [series_of(one, "Line", n, one.get_xydata(), is_dated) for n, one in enumerate(lines, 1)]
         return "line", series, False
