@@ -156,6 +156,30 @@ impl Server {
         let _ = fs::remove_file(self.data.join("failpoints").join(format!("{point}.hit")));
     }
 
+    /// The sandboxes that the host knows: by control group, journal and volume together.
+    pub fn host_names(&self) -> Vec<String> {
+        let mut names = std::collections::BTreeSet::new();
+        let mut directories = vec![self.data.join("runner/journal"), self.data.join("runner/toolbox")];
+        let root = Path::new("/sys/fs/cgroup");
+        directories.push(root.join(format!("paddock-{}", self.instance)));
+        directories.extend(
+            fs::read_dir(root)
+                .unwrap()
+                .flatten()
+                .map(|entry| entry.path().join(format!("paddock-{}", self.instance))),
+        );
+        for directory in directories {
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                let name = entry.file_name().to_string_lossy().replace(".json", "");
+                // A sandbox's id, and not a file of the kernel's.
+                if name.len() == 36 && name.matches('-').count() == 4 {
+                    names.insert(name);
+                }
+            }
+        }
+        names.into_iter().collect()
+    }
+
     /// Ends the server in good order and removes all it made.
     pub fn stop_and_reset(&mut self) {
         if let Some(mut child) = self.child.take() {
