@@ -52,7 +52,7 @@ fn a_planted_leftover_is_seen() {
 #[test]
 fn what_a_crash_left_is_removed_at_the_next_start_and_files_are_never_removed() {
     let mut server = Server::start(&[]);
-    let sandbox = server.api.sandbox(&json!({}));
+    let mut sandbox = server.api.sandbox(&json!({}));
     sandbox.output("echo precious > ~/precious");
     server.kill_all();
     // As a crash between two steps would leave them: a control group, a lease, a socket that nobody owns.
@@ -67,6 +67,7 @@ fn what_a_crash_left_is_removed_at_the_next_start_and_files_are_never_removed() 
     let lease = std::path::Path::new("/run/paddock/ids/4000");
     std::os::unix::fs::symlink(server.data.join("runner"), lease).unwrap();
     server.boot();
+    sandbox.api = server.api.clone();
     wait::until("the stray things are gone", std::time::Duration::from_secs(10), || {
         let gone =
             !std::path::Path::new(&group).exists() && !socket.exists() && std::fs::read_link(lease).is_err();

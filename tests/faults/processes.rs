@@ -11,14 +11,15 @@ const BACK: Duration = Duration::from_secs(20);
 #[test]
 fn sandboxes_run_on_through_the_death_of_every_process_and_of_all_at_once() {
     let mut server = Server::start(&[]);
-    let sandbox = server.api.sandbox(&json!({}));
+    let mut sandbox = server.api.sandbox(&json!({}));
     sandbox.output("nohup sleep 100000 >/dev/null 2>&1 & echo $! > /tmp/pid");
     let process = "cat /proc/$(cat /tmp/pid)/stat | cut -d' ' -f1,22";
     let before = sandbox.output(process);
+    let id = sandbox.id.clone();
     let answers = |server: &Server| {
         wait::until("the sandbox answers again", BACK, || {
             let body = json!({"command": process});
-            let url = format!("{}/toolbox/{}/process/execute", server.api.proxy_url, sandbox.id);
+            let url = format!("{}/toolbox/{}/process/execute", server.api.proxy_url, id);
             let answer = server.api.try_send("POST", &url, Some(&body))?;
             (answer.status == 200).then(|| answer.body["result"].as_str().unwrap().trim().to_owned())
         })
@@ -37,6 +38,7 @@ fn sandboxes_run_on_through_the_death_of_every_process_and_of_all_at_once() {
     let another = server.api.sandbox(&json!({}));
     assert_eq!(another.output("echo fine"), "fine");
     let api = server.api.clone();
+    sandbox.api = api.clone();
     drop((sandbox, another));
     wait::until("all are gone", BACK, || {
         api.get("/sandbox").expect(200)["items"].as_array().unwrap().is_empty().then_some(())

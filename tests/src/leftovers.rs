@@ -60,6 +60,10 @@ fn processes() -> Vec<String> {
             .and_then(|ids| ids.split_whitespace().next())
             .and_then(|uid| uid.parse::<u32>().ok())
             .unwrap_or(0);
+        // A process that has ended and waits for the host's own init to take note is nobody's any more.
+        if status.lines().any(|line| line.starts_with("State:") && line.contains('Z')) {
+            continue;
+        }
         if line.contains("paddock serve")
             || line.contains("/opt/paddock/toolbox")
             || (0x7000_0000..0x8000_0000).contains(&uid)

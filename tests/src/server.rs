@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -62,6 +63,8 @@ impl Server {
         let mut environment = usual_settings(&instance, &data);
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         fs::create_dir_all(data.join("failpoints")).unwrap();
+        // The front takes a point by renaming its file, and is nobody there.
+        fs::set_permissions(data.join("failpoints"), fs::Permissions::from_mode(0o777)).unwrap();
         environment.insert("PADDOCK_FAILPOINTS".to_owned(), data.join("failpoints").display().to_string());
         let mut server = Self { api: Api::none(), data, instance, environment, child: None };
         server.boot();
@@ -156,9 +159,9 @@ impl Server {
         let _ = fs::remove_file(self.data.join("failpoints").join(format!("{point}.hit")));
     }
 
-    /// The sandboxes that the host knows: by control group, journal and volume together.
-    pub fn host_names(&self) -> Vec<String> {
-        let mut names = std::collections::BTreeSet::new();
+    /// What the host has of sandboxes other than `known`: control groups, journal entries, sockets.
+    pub fn strangers(&self, known: &str) -> Vec<PathBuf> {
+        let mut strangers = Vec::new();
         let mut directories = vec![self.data.join("runner/journal"), self.data.join("runner/toolbox")];
         let root = Path::new("/sys/fs/cgroup");
         directories.push(root.join(format!("paddock-{}", self.instance)));
@@ -172,12 +175,12 @@ impl Server {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
                 let name = entry.file_name().to_string_lossy().replace(".json", "");
                 // A sandbox's id, and not a file of the kernel's.
-                if name.len() == 36 && name.matches('-').count() == 4 {
-                    names.insert(name);
+                if name.len() == 36 && name.matches('-').count() == 4 && name != known {
+                    strangers.push(entry.path());
                 }
             }
         }
-        names.into_iter().collect()
+        strangers
     }
 
     /// Ends the server in good order and removes all it made.
