@@ -102,8 +102,9 @@ fn a_fork_bomb_meets_its_limit_and_its_end() {
     limit_processes(&sandbox, 60);
     std::thread::scope(|scope| {
         let bomb = scope.spawn(|| {
-            let request =
-                json!({"command": "bomb() { bomb | bomb & }; bomb; while :; do :; done", "timeout": 1});
+            // Its own shell forks once, while there is room, so that it is there until the end.
+            let command = "sh -c 'bomb() { bomb | bomb & }; bomb' & exec sleep 100";
+            let request = json!({"command": command, "timeout": 1});
             sandbox.client().post_json("/process/execute", &request)
         });
         let mut client = sandbox.client();

@@ -90,7 +90,7 @@ pub fn init() -> ExitCode {
     };
     panic::install_hook();
     match start_as_init(socket) {
-        Ok((toolbox, listener, runtime)) => runtime::serve(&runtime, toolbox, listener, report),
+        Ok((toolbox, listener, runtime)) => runtime::serve(runtime, toolbox, listener, report),
         Err(error) => refuse(&error, Some(report)),
     }
 }
@@ -139,7 +139,7 @@ pub fn listen(address: &str) -> Result<(), StartError> {
     let is_reaper = set_child_subreaper(Some(rustix::process::getpid())).is_ok();
     let reap = if is_reaper { ReapScope::Everything } else { ReapScope::OwnChildren };
     let toolbox = Toolbox::new(Config { reap, ..Config::embedded(work_dir) }).map_err(StartError::Runtime)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = match address.parse::<std::net::SocketAddr>() {
             Ok(address) => Listener::Tcp(TcpListener::bind(address).await.map_err(failed)?),
             Err(_) => Listener::Unix(bind_unix(address).map_err(failed)?),
@@ -153,7 +153,9 @@ pub fn listen(address: &str) -> Result<(), StartError> {
             }
         };
         toolbox.run(listener, shutdown).await.map_err(StartError::Runtime)
-    })
+    });
+    runtime::stop(runtime);
+    served
 }
 
 /// Binds a path, in the place of a socket that nobody listens on any more.

@@ -33,7 +33,6 @@ pub(super) fn build() -> io::Result<Runtime> {
         .enable_time()
         .max_blocking_threads(FILE_THREADS)
         .thread_keep_alive(THREAD_KEEP_ALIVE)
-        .thread_stack_size(512 << 10)
         .build()?;
     runtime.spawn_blocking(|| {});
     Ok(runtime)
@@ -41,7 +40,7 @@ pub(super) fn build() -> io::Result<Runtime> {
 
 /// Serves until SIGTERM, having reported that it does.
 pub(super) fn serve(
-    runtime: &Runtime,
+    runtime: Runtime,
     toolbox: Toolbox,
     socket: net::UnixListener,
     report: Report,
@@ -55,6 +54,7 @@ pub(super) fn serve(
         };
         toolbox.run(listener, shutdown).await
     });
+    stop(runtime);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -62,6 +62,11 @@ pub(super) fn serve(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ends the loop without waiting for its threads: one may hang on a file system for ever.
+pub(super) fn stop(runtime: Runtime) {
+    runtime.shutdown_background();
 }
 
 /// Has the C library give memory back: one heap for all threads, and large pieces (captured output)

@@ -1,5 +1,6 @@
 //! Copying a file or a directory with all that is in it, for moves that cannot be renames.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
@@ -14,40 +15,61 @@ pub(super) struct CopyFailed {
     pub(super) error: io::Error,
 }
 
+/// A directory that is being filled.
+struct Open {
+    source: PathBuf,
+    destination: PathBuf,
+    metadata: Metadata,
+    /// What is left to copy.
+    names: Vec<OsString>,
+}
+
 /// Copies `source` to `destination`, which must not exist: contents, modes, modification times,
 /// links as links, pipes as pipes. Not kept are owners (the user cannot give files away), names that
 /// share one file, extended attributes; sockets are left out, as their listeners stay behind.
+///
+/// Does not recurse: see [`super::tree`].
 pub(super) fn copy_tree(source: &Path, destination: &Path) -> Result<(), CopyFailed> {
-    let failed_at = |path: &Path| {
-        let path = path.to_owned();
-        move |error| CopyFailed { path, error }
-    };
-    let metadata = fs::symlink_metadata(source).map_err(failed_at(source))?;
-    let kind = metadata.file_type();
-    if kind.is_dir() {
-        // Writable until it is filled.
-        DirBuilder::new().mode(0o700).create(destination).map_err(failed_at(destination))?;
-        for entry in fs::read_dir(source).map_err(failed_at(source))? {
-            let name = entry.map_err(failed_at(source))?.file_name();
-            copy_tree(&source.join(&name), &destination.join(&name))?;
+    let mut open: Vec<Open> = copy_one(source, destination)?.into_iter().collect();
+    while let Some(directory) = open.last_mut() {
+        if let Some(name) = directory.names.pop() {
+            let (source, destination) = (directory.source.join(&name), directory.destination.join(&name));
+            open.extend(copy_one(&source, &destination)?);
+        } else if let Some(Open { destination, metadata, .. }) = open.pop() {
+            // Last, because filling it needs to write it and changes its time.
+            let closed = File::open(&destination).and_then(|file| keep_mode_and_times(&file, &metadata));
+            closed.map_err(|error| CopyFailed { path: destination, error })?;
         }
-        let directory = File::open(destination).map_err(failed_at(destination))?;
-        keep_mode_and_times(&directory, &metadata).map_err(failed_at(destination))
+    }
+    Ok(())
+}
+
+/// Copies what is at `source`; of a directory only itself, which is then open to be filled.
+fn copy_one(source: &Path, destination: &Path) -> Result<Option<Open>, CopyFailed> {
+    let failed = |error| CopyFailed { path: source.to_owned(), error };
+    let metadata = fs::symlink_metadata(source).map_err(failed)?;
+    let kind = metadata.file_type();
+    let copied = if kind.is_dir() {
+        return open_directory(source, destination, metadata).map(Some).map_err(failed);
     } else if kind.is_symlink() {
-        let target = fs::read_link(source).map_err(failed_at(source))?;
-        symlink(target, destination).map_err(failed_at(destination))
+        fs::read_link(source).and_then(|target| symlink(target, destination))
     } else if kind.is_file() {
-        copy_file(source, destination, &metadata).map_err(failed_at(source))
+        copy_file(source, destination, &metadata)
     } else if kind.is_fifo() {
         let mode = Mode::from_bits_truncate(metadata.mode());
-        mknodat(CWD, destination, FileType::Fifo, mode, 0)
-            .map_err(io::Error::from)
-            .map_err(failed_at(destination))
+        mknodat(CWD, destination, FileType::Fifo, mode, 0).map_err(io::Error::from)
     } else if kind.is_socket() {
         Ok(())
     } else {
-        Err(failed_at(source)(io::Error::from(io::ErrorKind::Unsupported)))
-    }
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    };
+    copied.map(|()| None).map_err(failed)
+}
+
+fn open_directory(source: &Path, destination: &Path, metadata: Metadata) -> io::Result<Open> {
+    DirBuilder::new().mode(0o700).create(destination)?;
+    let names = fs::read_dir(source)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+    Ok(Open { source: source.to_owned(), destination: destination.to_owned(), metadata, names })
 }
 
 fn copy_file(source: &Path, destination: &Path, metadata: &Metadata) -> io::Result<()> {
@@ -67,10 +89,15 @@ fn keep_mode_and_times(file: &File, metadata: &Metadata) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::tree::{make_directories, remove};
+
+    fn base() -> PathBuf {
+        std::env::temp_dir().join(format!("copy-tree-{}", uuid::Uuid::new_v4()))
+    }
 
     #[test]
     fn a_copy_has_the_contents_modes_times_and_links() {
-        let base = std::env::temp_dir().join(format!("copy-tree-{}", uuid::Uuid::new_v4()));
+        let base = base();
         let (from, to) = (base.join("from"), base.join("to"));
         fs::create_dir_all(from.join("in")).unwrap();
         fs::write(from.join("in/file"), b"content").unwrap();
@@ -92,6 +119,18 @@ mod tests {
         for directory in [&from, &to] {
             fs::set_permissions(directory.join("in"), fs::Permissions::from_mode(0o700)).unwrap();
         }
-        fs::remove_dir_all(base).unwrap();
+        remove(&base).unwrap();
+    }
+
+    #[test]
+    fn depth_needs_no_stack() {
+        let base = base();
+        let deep = base.join("from").join("d/".repeat((3900 - base.as_os_str().len()) / 2));
+        make_directories(&deep, 0o755).unwrap();
+        let (from, to) = (base.join("from"), base.join("to"));
+        let little_stack = std::thread::Builder::new().stack_size(64 << 10);
+        little_stack.spawn(move || copy_tree(&from, &to).unwrap()).unwrap().join().unwrap();
+        assert!(base.join("to").join(deep.strip_prefix(base.join("from")).unwrap()).is_dir());
+        remove(&base).unwrap();
     }
 }

@@ -1,12 +1,12 @@
 //! `DELETE /files?path&recursive`.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
 
+use super::tree::remove;
 use crate::http::{ApiError, Query, blocking};
 use crate::toolbox::Shared;
 
@@ -30,12 +30,4 @@ pub(crate) async fn delete(State(shared): State<Arc<Shared>>, query: Query) -> R
         Ok(StatusCode::NO_CONTENT)
     })
     .await
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    if std::fs::symlink_metadata(path)?.is_dir() {
-        std::fs::remove_dir_all(path)
-    } else {
-        std::fs::remove_file(path)
-    }
 }

@@ -1,13 +1,12 @@
 //! `POST /files/folder?path&mode`: a directory and its parents.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
 
 use super::octal::parse_mode;
+use super::tree::make_directories;
 use crate::http::{ApiError, Query, blocking};
 use crate::toolbox::Shared;
 
@@ -16,11 +15,7 @@ pub(crate) async fn folder(State(shared): State<Arc<Shared>>, query: Query) -> R
     let path = shared.resolve(query.required("path")?);
     let mode = query.optional("mode").map_or(Ok(0o755), parse_mode)?;
     blocking(move || {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(mode)
-            .create(&path)
-            .map_err(|error| ApiError::file(&path, &error))?;
+        make_directories(&path, mode).map_err(|error| ApiError::file(&path, &error))?;
         Ok(StatusCode::CREATED)
     })
     .await

@@ -24,6 +24,7 @@ mod permissions;
 mod range;
 mod receive;
 mod store;
+mod tree;
 mod upload;
 
 pub(crate) use bulk_download::bulk_download;

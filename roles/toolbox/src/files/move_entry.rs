@@ -10,6 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::copy_tree::copy_tree;
+use super::tree::remove;
 use crate::http::{ApiError, Query, blocking};
 use crate::toolbox::Shared;
 
@@ -62,10 +63,6 @@ fn move_by_copying(
         return moved;
     }
     remove(source).map_err(|error| ApiError::file(source, &error))
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    if path.symlink_metadata()?.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }
 }
 
 /// Renames if nothing is at the destination. On a file system that cannot do so in one step, the look

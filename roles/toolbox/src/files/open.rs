@@ -18,16 +18,20 @@ const PIECE_BYTES: u64 = 256 << 10;
 /// Opens a regular file. Directories, devices, pipes and sockets are `INVALID_FILE_PATH`: reading
 /// them has no end, or takes something away from somebody. Never waits for a pipe's other end.
 pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata), ApiError> {
-    let failed = |error: io::Error| ApiError::file_or(ErrorCode::FileReadFailed, path, &error);
+    let failed = |error: io::Error| match error.raw_os_error() {
+        // The path cannot be one, whatever lies there. (No number: a NUL byte in it.)
+        None | Some(libc::ENOTDIR | libc::ELOOP | libc::ENAMETOOLONG) => {
+            ApiError::file_or(ErrorCode::InvalidFilePath, path, &error)
+        }
+        // A socket cannot even be opened.
+        Some(libc::ENXIO) => not_a_file(path, "not a regular file"),
+        _ => ApiError::file_or(ErrorCode::FileReadFailed, path, &error),
+    };
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
-        // A socket cannot be opened at all.
-        .map_err(|error| match error.raw_os_error() {
-            Some(libc::ENXIO) => not_a_file(path, "not a regular file"),
-            _ => failed(error),
-        })?;
+        .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(not_a_file(path, "is a directory"));

@@ -4,12 +4,14 @@
 //! cannot be (a directory that the user may not write, a file of another user, which must stay
 //! theirs, or a file system that does not rename) the target is written in place.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+
+use super::tree::make_directories;
 
 /// Mode of a file that was not there before.
 const NEW_FILE_MODE: u32 = 0o644;
@@ -39,7 +41,7 @@ impl Store {
     pub(super) fn begin(path: &Path) -> io::Result<Self> {
         let target = follow_links(path)?;
         let directory = target.parent().unwrap_or(Path::new("/"));
-        DirBuilder::new().recursive(true).mode(0o755).create(directory).map_err(|error| {
+        make_directories(directory, 0o755).map_err(|error| {
             match error.kind() {
                 // What is there already is no directory, else it would be no error.
                 io::ErrorKind::AlreadyExists => io::Error::from_raw_os_error(libc::ENOTDIR),

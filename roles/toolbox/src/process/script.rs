@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
+use rustix::io::Errno;
 
 use crate::spawn::INHERITED_FD;
 
@@ -36,7 +37,13 @@ impl Script {
 
 /// A file in memory that holds `parts`, to be read from its beginning.
 pub(super) fn memory_file(parts: &[&[u8]]) -> io::Result<OwnedFd> {
-    let mut file = std::fs::File::from(memfd_create("script", MemfdFlags::CLOEXEC)?);
+    // Hosts may require the mark that a file in memory is no program; kernels before 6.3 refuse it.
+    let unmarked = MemfdFlags::CLOEXEC;
+    let file = match memfd_create("script", unmarked | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => memfd_create("script", unmarked)?,
+        result => result?,
+    };
+    let mut file = std::fs::File::from(file);
     for part in parts {
         file.write_all(part)?;
     }

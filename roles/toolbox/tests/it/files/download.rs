@@ -97,6 +97,12 @@ fn what_is_no_file_is_told() {
     client.get("/files/download?path=socket").error(400, "INVALID_FILE_PATH");
     client.get("/files/download?path=/dev/zero").error(400, "INVALID_FILE_PATH");
     client.get("/files/download?path=no").error(404, "FILE_NOT_FOUND");
+    server.write("file", "");
+    std::os::unix::fs::symlink("loop", server.path("loop")).unwrap();
+    let long = "x".repeat(300);
+    for path in ["file/in", "loop", &long, "nul%00byte"] {
+        client.get(&format!("/files/download?path={path}")).error(400, "INVALID_FILE_PATH");
+    }
 }
 
 #[test]
