@@ -1,26 +1,57 @@
-//! `cargo xtask`: the repository's own commands.
+//! `cargo xtask`: what the repository does to itself.
+//!
+//! | command | does |
+//! |---|---|
+//! | `openapi` | writes `openapi/control.json` from the handlers |
+//! | `facts --reference DIR` | writes `openapi/reference.facts.json` from the reference's documents |
+//! | `differences` | prints what is different from the reference and not explained |
+//! | `test [ARGUMENTS]` | every check; arguments go to the test runner and leave out what is no test |
+//! | `tidy` | checks who depends on whom, and that every crate inherits the workspace's rules |
+//!
+//! The checks are tests too (`cargo nextest run -p paddock-xtask`).
 
-#![expect(clippy::print_stdout, reason = "a command-line program: data goes to standard output")]
+#![expect(clippy::print_stdout, reason = "a command of the repository speaks to whoever runs it")]
 
+mod differences;
+mod facts;
+mod openapi;
 mod sdk;
 mod test;
+mod tidy;
 
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
 
-fn main() -> ExitCode {
+use anyhow::{Context, bail};
+
+fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let result = match arguments.first().map(String::as_str) {
-        Some("test") => test::run(&arguments[1..]),
-        _ => {
-            println!("usage: cargo xtask test [nextest arguments]");
-            return ExitCode::from(2);
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["openapi"] => openapi::write(&root()),
+        ["facts", "--reference", directory] => facts::write(&root(), Path::new(directory)),
+        ["differences"] => {
+            report("unexplained differences from the reference", &differences::check(&root())?)
         }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            println!("xtask: {error:#}");
-            ExitCode::from(1)
-        }
+        ["tidy"] => report("untidy", &tidy::check(&root())?),
+        ["test", ..] => test::run(&arguments[1..]),
+        _ => bail!("usage: cargo xtask test [ARGUMENTS] | openapi | facts --reference DIR | differences | tidy"),
     }
+}
+
+fn report(what: &str, findings: &[String]) -> anyhow::Result<()> {
+    findings.iter().for_each(|finding| println!("{finding}"));
+    if findings.is_empty() { Ok(()) } else { bail!("{what}: {}", findings.len()) }
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| format!("could not write {}", path.display()))
 }

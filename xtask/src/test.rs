@@ -45,6 +45,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"]),
         );
     }
+    if arguments.is_empty() {
+        tally.step("tidiness", crate::report("untidy", &crate::tidy::check(&crate::root())?));
+    }
     cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]).context("building failed")?;
     ensure_nextest()?;
     let sdk = sdk::install()?;

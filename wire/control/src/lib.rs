@@ -26,7 +26,7 @@ pub use configuration::{Announcement, DaytonaConfiguration, OidcConfig};
 pub use error::{ErrorBody, ErrorSource};
 pub use fields::{Fields, Invalid};
 pub use health::{Health, HealthReport, ServiceHealth};
-pub use organization::{CreateOrganization, CreatedKey, CreatedOrganization, Organization, OtelConfig};
+pub use organization::{CreatedKey, CreatedOrganization, NewOrganization, Organization, OtelConfig};
 pub use query::Query;
 pub use region::Region;
 pub use sandbox::{

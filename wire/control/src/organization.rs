@@ -100,12 +100,12 @@ pub struct OtelConfig {
 /// Asks for an organization with an owner and a key. Ours; the reference's operation of that path
 /// wants a user and quotas.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-pub struct CreateOrganization {
+pub struct NewOrganization {
     /// A name for people; 1 to 255 characters.
     pub name: String,
 }
 
-impl CreateOrganization {
+impl NewOrganization {
     /// Reads a request.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use paddock_wire_control::{
-    CreateApiKey, CreateOrganization, CreateSandbox, Fields, Invalid, ListSandboxes, ListSandboxesPaginated,
-    ListSnapshots, Query, SandboxLabels, UpdateLastActivity,
+    CreateApiKey, CreateSandbox, Fields, Invalid, ListSandboxes, ListSandboxesPaginated, ListSnapshots,
+    NewOrganization, Query, SandboxLabels, UpdateLastActivity,
 };
 use tokio::time::timeout;
 
@@ -40,7 +40,7 @@ macro_rules! read_with {
         })*
     };
 }
-read_with!(FromFields, from_fields, Fields: CreateSandbox, SandboxLabels, UpdateLastActivity, CreateApiKey, CreateOrganization);
+read_with!(FromFields, from_fields, Fields: CreateSandbox, SandboxLabels, UpdateLastActivity, CreateApiKey, NewOrganization);
 read_with!(FromQuery, from_query, Query: ListSandboxes, ListSandboxesPaginated, ListSnapshots);
 
 /// The JSON object of a request. The content type is not looked at: every client means JSON.

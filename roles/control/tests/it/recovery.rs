@@ -58,8 +58,12 @@ async fn a_runner_that_restarts_finds_every_wish_again() {
     world.until_state("creating", "creating").await;
     world.post("/api/sandbox/stopping/stop", Value::Null).await;
     let id: SandboxId = world.get("/api/sandbox/creating").await.id().parse().unwrap();
-    eventually("the wish to arrive", async || (world.runner.state(id) == Observed::Creating).then_some(()))
-        .await;
+    let stopping: SandboxId = world.get("/api/sandbox/stopping").await.id().parse().unwrap();
+    eventually("both wishes to arrive", async || {
+        let states = (world.runner.state(id), world.runner.state(stopping));
+        (states == (Observed::Creating, Observed::Stopping)).then_some(())
+    })
+    .await;
     world.runner.crash();
     world.runner.forget_wishes();
     world.runner.release();
@@ -72,7 +76,7 @@ async fn a_runner_that_restarts_finds_every_wish_again() {
         (body["state"] != "stopping").then_some(body)
     })
     .await;
-    assert_eq!(stopping["state"], "error");
+    assert_eq!(stopping["state"], "error", "{stopping}");
     eventually("the wish for the well one to be renewed", async || {
         let renewed = world.runner.wishes().into_iter().filter(|(id, _)| id.to_string() == well).count() > 1;
         renewed.then_some(())

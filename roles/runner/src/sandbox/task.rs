@@ -78,7 +78,25 @@ impl Task {
             written: false,
         };
         task.look_around().await;
+        task.announce();
         task
+    }
+
+    /// Says what is known before anybody asks: who listens takes a sandbox that is not named for an absent one.
+    fn announce(&self) {
+        let observed = match self.next_act() {
+            Act::Rest if self.place == Place::Running => Observed::Started,
+            Act::Rest if self.place == Place::Stopped => Observed::Stopped,
+            Act::Rest | Act::Launch | Act::Make | Act::Lose => Observed::Starting,
+            Act::End | Act::Kill => Observed::Stopping,
+            Act::Remove => Observed::Removing,
+        };
+        self.report(observed);
+    }
+
+    fn next_act(&self) -> Act {
+        let wish = &self.entry.wish;
+        state::next(self.place, wish.desired, wish.existence, wish.generation, self.past)
     }
 
     /// Sets `place` to what is on the host; what is half there becomes nothing.
@@ -120,13 +138,7 @@ impl Task {
     pub(super) async fn run(mut self) {
         loop {
             self.take_wish().await;
-            let act = state::next(
-                self.place,
-                self.entry.wish.desired,
-                self.entry.wish.existence,
-                self.entry.wish.generation,
-                self.past,
-            );
+            let act = self.next_act();
             tracing::debug!(sandbox.id = %self.id, ?act, place = ?self.place, "decided");
             let step = match act {
                 Act::Rest => self.rest().await,

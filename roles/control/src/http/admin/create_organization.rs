@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use paddock_wire_control::{CreateOrganization, CreatedKey, CreatedOrganization, ErrorBody};
+use paddock_wire_control::{CreatedKey, CreatedOrganization, ErrorBody, NewOrganization};
 
 use crate::app::{App, Error, organization};
 use crate::auth::extract::Administrator;
@@ -13,12 +13,12 @@ use crate::http::read::JsonOf;
 /// Makes an organization with an owner and the owner's API key, which is shown only here. Ours: the
 /// reference's operation of this path makes an organization for a user who is there already.
 #[utoipa::path(post, path = "/admin/organizations", operation_id = "adminCreateOrganization", tag = "admin",
-    request_body = CreateOrganization,
+    request_body = NewOrganization,
     responses((status = 201, body = CreatedOrganization), (status = "4XX", body = ErrorBody)))]
 pub(crate) async fn create_organization(
     State(app): State<App>,
     _: Administrator,
-    JsonOf(request): JsonOf<CreateOrganization>,
+    JsonOf(request): JsonOf<NewOrganization>,
 ) -> Result<(StatusCode, Json<CreatedOrganization>), Error> {
     let (record, key) = organization::create(&app, &request.name).await?;
     let answer = CreatedOrganization {
