@@ -5,6 +5,7 @@
 //! | `openapi` | writes `openapi/control.json` from the handlers |
 //! | `facts --reference DIR` | writes `openapi/reference.facts.json` from the reference's documents |
 //! | `differences` | prints what is different from the reference and not explained |
+//! | `test [ARGUMENTS]` | every check; arguments go to the test runner and leave out what is no test |
 //! | `tidy` | checks who depends on whom, and that every crate inherits the workspace's rules |
 //!
 //! The checks are tests too (`cargo nextest run -p paddock-xtask`).
@@ -14,6 +15,8 @@
 mod differences;
 mod facts;
 mod openapi;
+mod sdk;
+mod test;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +33,8 @@ fn main() -> anyhow::Result<()> {
             report("unexplained differences from the reference", &differences::check(&root())?)
         }
         ["tidy"] => report("untidy", &tidy::check(&root())?),
-        _ => bail!("usage: cargo xtask openapi | facts --reference DIR | differences | tidy"),
+        ["test", ..] => test::run(&arguments[1..]),
+        _ => bail!("usage: cargo xtask test [ARGUMENTS] | openapi | facts --reference DIR | differences | tidy"),
     }
 }
 

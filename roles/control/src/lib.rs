@@ -26,6 +26,9 @@ pub use http::openapi::document as openapi;
 pub use paddock_store::{InvalidStoreUrl, StoreError, StoreUrl};
 pub use tokio_util::sync::CancellationToken;
 
+use paddock_wire_runner::RootStatus;
+use tokio::sync::watch;
+
 use app::App;
 use reconcile::Reconciler;
 
@@ -84,6 +87,11 @@ impl Control {
     /// What the other roles of the front ask, under `/internal/v1`. Must not be reachable from outside.
     pub fn internal_router(&self) -> axum::Router {
         http::router::internal(self.app.clone())
+    }
+
+    /// How far the built-in root file system is, as the runner last said. `None`: not said yet.
+    pub fn builtin_root(&self) -> watch::Receiver<Option<RootStatus>> {
+        self.app.root.subscribe()
     }
 
     /// Follows the runner, makes wishes come true and writes activity down, until `shutdown`. Then

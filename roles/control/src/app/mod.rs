@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use paddock_store::{Store, StoreError};
 use paddock_types::{Generation, Timestamp};
+use paddock_wire_runner::RootStatus;
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::config::Config;
@@ -41,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     /// What the runner says.
     pub(crate) mirror: Mirror,
+    /// How far the built-in root file system is, as the runner last said.
+    pub(crate) root: watch::Sender<Option<RootStatus>>,
     epoch: AtomicU64,
 }
 
@@ -64,6 +68,7 @@ impl App {
             changes: changes::Changes::default(),
             queue: Queue::default(),
             mirror: Mirror::default(),
+            root: watch::channel(None).0,
             epoch: AtomicU64::new(epoch),
         }));
         snapshot::ensure_builtin(&app).await?;

@@ -80,7 +80,10 @@ async fn take_in(app: &App, event: Event) -> Result<(), AnyError> {
             app.mirror.in_sync();
             app.queue.wake_all();
         }
-        Event::Root(status) => snapshot::observe_root(app, status).await?,
+        Event::Root(status) => {
+            app.root.send_replace(Some(status.clone()));
+            snapshot::observe_root(app, status).await?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,37 @@
+# The few commands that everybody needs. `make help` lists them; continuous integration runs the same ones.
+
+CARGO := scripts/cargo.sh
+TARGET := $(shell uname -m)-unknown-linux-gnu
+RELEASE := $(CURDIR)/target/$(TARGET)/release
+PREFIX := /usr/local
+
+.PHONY: help up build install test bench doctor clean
+
+help: ## List these commands.
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+up: install ## Install what is missing, build, and run the server in the foreground.
+	exec $(PREFIX)/bin/paddock serve
+
+build: ## Build the release binary, with the toolbox inside.
+	$(CARGO) build --release --locked -p paddock-toolbox-bin
+	PADDOCK_TOOLBOX=$(RELEASE)/paddock-toolbox $(CARGO) build --release --locked -p paddock
+
+install: ## Install packages and the binary, without starting it.
+	scripts/install.sh
+	$(MAKE) --no-print-directory build
+	install -m 0755 $(RELEASE)/paddock $(PREFIX)/bin/paddock
+
+test: ## Run every check: lints, unit, contract, control plane, SDKs against real sandboxes.
+	scripts/install.sh test
+	$(CARGO) xtask test
+
+bench: ## Measure against bare baselines; prints a table and writes target/bench.json.
+	scripts/install.sh test
+	$(CARGO) xtask bench
+
+doctor: ## Check this host.
+	$(PREFIX)/bin/paddock doctor
+
+clean: ## Remove what was built.
+	rm -rf target

@@ -1,0 +1,18 @@
+//! Images for tests of what stands above: an empty root, at once.
+
+use std::path::PathBuf;
+
+use paddock_types::RootRef;
+
+use crate::{Error, Images, Root};
+
+/// One directory as the only layer of everything.
+#[derive(Debug)]
+pub struct Fake(pub PathBuf);
+
+impl Images for Fake {
+    fn ensure_root(&self, _root: RootRef, progress: &dyn Fn(&str)) -> Result<Root, Error> {
+        progress("nothing to do");
+        Ok(Root { layers: vec![self.0.clone()], size_bytes: 0 })
+    }
+}

@@ -1,0 +1,273 @@
+//! What a network must do, shown by real packets.
+//!
+//! Cast: a *host* (a network and mount namespace of the test's own, so that nothing of the real host is touched), an
+//! *outside* beyond it with an address of a documentation range, a *private* network beyond it, and sandboxes
+//! connected by the driver. Every refusal stands beside something that the same sandbox does reach.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
+
+use std::fs::File;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use paddock_driver_network::fake::Fake;
+use paddock_driver_network::router::{RESOLVER, Router, RouterConfig};
+use paddock_driver_network::{Network, Policy, Port};
+use paddock_sys::netlink::{Socket, VethEnd, device_index, device_names};
+use paddock_sys::thread;
+
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+const PRIVATE: Ipv4Addr = Ipv4Addr::new(10, 9, 8, 7);
+const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+const HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+
+/// A namespace beyond the host that answers on port 80 of all its addresses.
+struct Beyond {
+    _listener: TcpListener,
+}
+
+fn new_network() -> File {
+    thread::scoped::<_, io::Error>(thread::unshare_network).unwrap()
+}
+
+fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> T {
+    thread::scoped::<_, io::Error>(|| {
+        thread::enter_network_namespace(namespace)?;
+        Ok(work())
+    })
+    .unwrap()
+}
+
+/// Connects another network to the host of the calling thread, with routes to `addresses` through it.
+fn make_beyond(addresses: &[Ipv4Addr]) -> Beyond {
+    let namespace = new_network();
+    let mut host = Socket::open().unwrap();
+    let end = VethEnd { name: "wan", namespace: None };
+    host.add_veth(&end, &VethEnd { name: "eth0", namespace: Some(namespace.as_fd()) }).unwrap();
+    let wan = device_index("wan").unwrap();
+    host.add_address(wan, HOST, 24).unwrap();
+    host.set_up(wan).unwrap();
+    host.set_up(device_index("lo").unwrap()).unwrap();
+    let gateway = Ipv4Addr::new(198, 51, 100, 2);
+    for &address in addresses {
+        // A route through the neighbour, so that packets for any address arrive there.
+        let mut attempt = host.add_route(address, 32, wan, Some(gateway));
+        if attempt.is_err() {
+            attempt = host.add_route(address, 32, wan, None);
+        }
+        attempt.unwrap();
+    }
+    let listener = inside(&namespace, || {
+        let mut socket = Socket::open().unwrap();
+        let device = device_index("eth0").unwrap();
+        socket.set_up(device_index("lo").unwrap()).unwrap();
+        socket.add_address(device, gateway, 24).unwrap();
+        socket.set_up(device).unwrap();
+        for &address in addresses {
+            socket.add_address(device, address, 32).unwrap();
+        }
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80)).unwrap()
+    });
+    Beyond { _listener: listener }
+}
+
+/// Runs `test` as a host of its own.
+fn on_a_host(test: impl FnOnce(&RouterConfig) + Send) {
+    let temporary = tempfile::tempdir().unwrap();
+    let config = RouterConfig {
+        slot: 7,
+        instance: "test".to_owned(),
+        namespace_file: temporary.path().join("router"),
+    };
+    thread::scoped::<_, io::Error>(|| {
+        thread::unshare_mounts()?;
+        thread::unshare_network()?;
+        test(&config);
+        Ok(())
+    })
+    .unwrap();
+}
+
+fn reach(namespace: &File, address: Ipv4Addr, port: u16) -> io::Result<()> {
+    let target = SocketAddr::new(IpAddr::V4(address), port);
+    inside(namespace, || TcpStream::connect_timeout(&target, Duration::from_secs(5)).map(drop))
+}
+
+#[track_caller]
+fn assert_refused(namespace: &File, address: Ipv4Addr, port: u16) {
+    let error = reach(namespace, address, port).expect_err("must not be reachable");
+    assert_ne!(error.kind(), io::ErrorKind::TimedOut, "{address}: a refusal must be told at once");
+}
+
+#[test]
+fn the_fake_counts_as_the_trait_says() {
+    let fake = Fake::default();
+    let namespace = new_network();
+    let (one, two) = (fake.connect(namespace.as_fd()).unwrap(), fake.connect(namespace.as_fd()).unwrap());
+    assert_ne!(one, two);
+    fake.set_policy(one, Policy::Blocked).unwrap();
+    fake.disconnect(one).unwrap();
+    fake.disconnect(one).unwrap();
+    assert_eq!(fake.list().unwrap(), [two]);
+    assert_eq!(fake.connect(namespace.as_fd()).unwrap(), one);
+    assert_eq!(fake.policy(one), Some(Policy::Public));
+}
+
+#[test]
+fn a_sandbox_reaches_the_public_and_nothing_else() {
+    on_a_host(|config| {
+        let _beyond = make_beyond(&[OUTSIDE, PRIVATE, METADATA]);
+        let host_service = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80)).unwrap();
+        let router = Router::open(config.clone()).unwrap();
+        let resolver = router.inside(|| TcpListener::bind((RESOLVER, 53))).unwrap();
+        let elsewhere = router.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8080))).unwrap();
+        let (sandbox, neighbour) = (new_network(), new_network());
+        router.connect(sandbox.as_fd()).unwrap();
+        let neighbour_port = router.connect(neighbour.as_fd()).unwrap();
+        let neighbour_address = router.address(neighbour_port);
+        let neighbour_service =
+            inside(&neighbour, || TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80))).unwrap();
+
+        reach(&sandbox, OUTSIDE, 80).expect("the public internet is reachable");
+        reach(&sandbox, RESOLVER, 53).expect("the resolver is reachable");
+        reach(&neighbour, neighbour_address, 80).expect("the neighbour's service answers itself");
+        for denied in [PRIVATE, METADATA, HOST, Ipv4Addr::new(100, 71, 255, 253), neighbour_address] {
+            assert_refused(&sandbox, denied, 80);
+        }
+        assert_refused(&sandbox, RESOLVER, 8080);
+        reach(&sandbox, OUTSIDE, 80).expect("and still is");
+        drop((host_service, resolver, elsewhere, neighbour_service));
+    });
+}
+
+#[test]
+fn blocking_is_for_one_sandbox_and_ends_with_its_connection() {
+    on_a_host(|config| {
+        let _beyond = make_beyond(&[OUTSIDE]);
+        let router = Router::open(config.clone()).unwrap();
+        let _resolver = router.inside(|| TcpListener::bind((RESOLVER, 53))).unwrap();
+        let (sandbox, other) = (new_network(), new_network());
+        let port = router.connect(sandbox.as_fd()).unwrap();
+        router.connect(other.as_fd()).unwrap();
+        reach(&sandbox, OUTSIDE, 80).unwrap();
+
+        router.set_policy(port, Policy::Blocked).unwrap();
+        assert_refused(&sandbox, OUTSIDE, 80);
+        assert_refused(&sandbox, RESOLVER, 53);
+        reach(&other, OUTSIDE, 80).expect("another sandbox does not notice");
+
+        router.set_policy(port, Policy::Public).unwrap();
+        reach(&sandbox, OUTSIDE, 80).expect("unblocked again");
+
+        router.set_policy(port, Policy::Blocked).unwrap();
+        router.disconnect(port).unwrap();
+        let successor = new_network();
+        assert_eq!(router.connect(successor.as_fd()).unwrap(), port, "the number is used again");
+        reach(&successor, OUTSIDE, 80).expect("its last owner's block is not inherited");
+    });
+}
+
+#[test]
+fn a_false_source_address_gets_nowhere() {
+    on_a_host(|config| {
+        let _beyond = make_beyond(&[OUTSIDE]);
+        let router = Router::open(config.clone()).unwrap();
+        let (sandbox, victim) = (new_network(), new_network());
+        router.connect(sandbox.as_fd()).unwrap();
+        let victim_address = router.address(router.connect(victim.as_fd()).unwrap());
+        let connect_from = |namespace: &File, source: Ipv4Addr| {
+            inside(namespace, || {
+                let mut socket = Socket::open()?;
+                let added = socket.add_address(device_index("eth0")?, source, 32);
+                assert!(added.is_ok() || source == victim_address);
+                let stream = std::process::Command::new("bash")
+                    .args(["-c", &format!("exec 3<>/dev/tcp/{OUTSIDE}/80")])
+                    .status();
+                drop(stream);
+                Ok::<_, io::Error>(())
+            })
+        };
+        // The kernel's own counter in the router says whether it let a martian through.
+        connect_from(&sandbox, victim_address).unwrap();
+        let strict =
+            router.inside(|| std::fs::read_to_string("/proc/sys/net/ipv4/conf/all/rp_filter")).unwrap();
+        assert_eq!(strict.trim(), "1");
+        let sent = inside(&sandbox, || {
+            let socket = std::net::UdpSocket::bind((victim_address, 0)).unwrap();
+            socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            socket.send_to(b"x", (OUTSIDE, 80))
+        });
+        sent.unwrap();
+        let counted = router
+            .inside(|| {
+                let deadline = std::time::Instant::now() + Duration::from_secs(5);
+                loop {
+                    let table = std::fs::read_to_string("/proc/thread-self/net/netstat")?;
+                    let mut lines = table.lines().filter(|line| line.starts_with("TcpExt:"));
+                    let (names, values) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+                    let dropped = names
+                        .split(' ')
+                        .zip(values.split(' '))
+                        .find(|(name, _)| *name == "IPReversePathFilter")
+                        .and_then(|(_, value)| value.parse::<u64>().ok())
+                        .unwrap_or(0);
+                    if dropped > 0 || std::time::Instant::now() > deadline {
+                        return Ok(dropped);
+                    }
+                    std::thread::yield_now();
+                }
+            })
+            .unwrap();
+        assert!(counted > 0, "the router passed a false source on");
+    });
+}
+
+#[test]
+fn a_router_opened_again_keeps_its_sandboxes_and_one_removed_leaves_nothing() {
+    on_a_host(|config| {
+        let _beyond = make_beyond(&[OUTSIDE]);
+        let before = device_names().unwrap();
+        let first = Router::open(config.clone()).unwrap();
+        let (sandbox, blocked) = (new_network(), new_network());
+        let port = first.connect(sandbox.as_fd()).unwrap();
+        let blocked_port = first.connect(blocked.as_fd()).unwrap();
+        first.set_policy(blocked_port, Policy::Blocked).unwrap();
+        drop(first);
+
+        let second = Router::open(config.clone()).unwrap();
+        reach(&sandbox, OUTSIDE, 80).expect("running sandboxes do not notice");
+        assert_refused(&blocked, OUTSIDE, 80);
+        let mut found = second.list().unwrap();
+        found.sort_unstable();
+        assert_eq!(found, [port, blocked_port]);
+        let third = second.connect(new_network().as_fd()).unwrap();
+        assert!(![port, blocked_port].contains(&third));
+        second.set_policy(blocked_port, Policy::Public).unwrap();
+        reach(&blocked, OUTSIDE, 80).expect("a block from before can be taken back");
+        drop(second);
+
+        Router::remove(config).unwrap();
+        assert_eq!(device_names().unwrap(), before);
+        let rules = std::process::Command::new("nft").args(["list", "ruleset"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&rules.stdout), "");
+        assert!(!config.namespace_file.exists());
+        Router::remove(config).expect("removing nothing is no error");
+    });
+}
+
+#[test]
+fn disconnecting_what_is_not_there_is_no_error() {
+    on_a_host(|config| {
+        make_beyond(&[]);
+        let router = Router::open(config.clone()).unwrap();
+        router.disconnect(Port(999)).unwrap();
+        let namespace = new_network();
+        let port = router.connect(namespace.as_fd()).unwrap();
+        drop(namespace);
+        router.disconnect(port).unwrap();
+        router.disconnect(port).unwrap();
+        assert!(router.list().unwrap().is_empty());
+    });
+}

@@ -1,0 +1,19 @@
+//! How paddock's processes log: lines on standard error, fields by their dotted names.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Sends what the process logs to standard error from now on. `filter` is in tracing's syntax; one that
+/// cannot be read means `info`.
+pub fn init(filter: &str) {
+    let parsed = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .finish();
+    if tracing::subscriber::set_global_default(subscriber).is_err() {
+        tracing::warn!("logging was set up twice");
+    }
+}

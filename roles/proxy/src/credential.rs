@@ -1,0 +1,121 @@
+//! What a caller presents, in the order in which it counts (`spec/toolbox.md` 1.1, "Credential order").
+
+use axum::extract::Request;
+use http::{HeaderMap, HeaderValue, header};
+use paddock_wire_control::internal::Credential;
+
+use crate::route::{QUERY_KEY, decode};
+
+/// The header that carries a sandbox's token.
+pub(crate) const TOKEN_HEADER: &str = "x-daytona-preview-token";
+/// Before the sandbox's id in the name of the cookie.
+const COOKIE_PREFIX: &str = "daytona-sandbox-auth-";
+/// How long the cookie is good, in seconds (`spec/control-plane.md` G.5).
+const COOKIE_LIFE: u32 = 3600;
+
+/// Where a credential was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Authorization,
+    Header,
+    Query,
+    Cookie,
+}
+
+/// Everything that was presented.
+#[derive(Debug)]
+pub(crate) struct Presented(Vec<(Carrier, Credential)>);
+
+impl Presented {
+    pub(crate) fn of(request: &Request, sandbox: &str) -> Self {
+        let headers = request.headers();
+        let mut found = Vec::new();
+        if let Some(key) = bearer(headers) {
+            found.push((Carrier::Authorization, Credential::Bearer(key.to_owned())));
+        }
+        let mut token = |carrier, text: Option<String>| {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                found.push((carrier, Credential::PreviewToken(text)));
+            }
+        };
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        token(Carrier::Header, headers.get(TOKEN_HEADER).and_then(text));
+        token(Carrier::Query, query_key(request.uri().query().unwrap_or_default()));
+        token(Carrier::Cookie, cookie(headers, &format!("{COOKIE_PREFIX}{sandbox}")));
+        Self(found)
+    }
+
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (Carrier, &Credential)> {
+        self.0.iter().map(|(carrier, credential)| (*carrier, credential))
+    }
+
+    /// The cookie to set when the token in the query was what let the caller in.
+    pub(crate) fn cookie_after(&self, by: Carrier, sandbox: &str) -> Option<HeaderValue> {
+        let (_, credential) = self.in_order().find(|(carrier, _)| *carrier == by && by == Carrier::Query)?;
+        let Credential::PreviewToken(token) = credential else { return None };
+        let text = format!(
+            "{COOKIE_PREFIX}{sandbox}={token}; Max-Age={COOKIE_LIFE}; Path=/; HttpOnly; SameSite=Lax"
+        );
+        HeaderValue::from_str(&text).ok()
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+fn query_key(query: &str) -> Option<String> {
+    query.split('&').find_map(|pair| pair.strip_prefix(QUERY_KEY)?.strip_prefix('=')).map(decode)
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn credentials_are_tried_in_the_order_of_the_specification() {
+        let request = Request::builder()
+            .uri("/toolbox/abc/x?DAYTONA_SANDBOX_AUTH_KEY=in%2Dquery")
+            .header("cookie", "a=b; daytona-sandbox-auth-abc=in-cookie")
+            .header("x-daytona-preview-token", "in-header")
+            .header("authorization", "bearer key")
+            .body(Body::empty())
+            .unwrap();
+        let presented = Presented::of(&request, "abc");
+        let found: Vec<_> = presented.in_order().map(|(_, credential)| credential.clone()).collect();
+        let token = |text: &str| Credential::PreviewToken(text.to_owned());
+        assert_eq!(
+            found,
+            [Credential::Bearer("key".to_owned()), token("in-header"), token("in-query"), token("in-cookie")]
+        );
+        assert!(presented.cookie_after(Carrier::Header, "abc").is_none());
+        let cookie = presented.cookie_after(Carrier::Query, "abc").unwrap();
+        assert!(cookie.to_str().unwrap().starts_with("daytona-sandbox-auth-abc=in-query; Max-Age=3600;"));
+    }
+
+    #[test]
+    fn another_sandboxs_cookie_is_nothing() {
+        let request = Request::builder()
+            .uri("/toolbox/abc/x")
+            .header("cookie", "daytona-sandbox-auth-abcd=t")
+            .header("authorization", "Basic eDp5")
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(Presented::of(&request, "abc").in_order().count(), 0);
+    }
+}

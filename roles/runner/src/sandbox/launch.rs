@@ -1,0 +1,252 @@
+//! Starting a sandbox: from files, or nothing, to a toolbox that answers.
+//!
+//! Every step is a named fail point, in the order of [`LAUNCH_STEPS`]; a failure runs the undo stack, a kill leaves
+//! what the next start of the runner finds by the sandbox's name and removes before it tries again.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use paddock_driver_network::{Policy, Port};
+use paddock_driver_runtime::Launch;
+use paddock_sys::process::{self, Process};
+use paddock_types::SandboxId;
+use paddock_undo::Undo;
+use paddock_wire_runner::{NetworkPolicy, SandboxSpec};
+use serde::Deserialize;
+
+use crate::journal::{Entry, Running};
+use crate::{Config, Context, chain, pairs};
+
+/// The fail points of a launch, in the order in which they are passed.
+pub const LAUNCH_STEPS: [&str; 9] = [
+    "storage.create.after_volume",
+    "runner.launch.after_volume",
+    "runner.launch.after_seed",
+    "runner.launch.after_pair",
+    "runner.launch.after_socket",
+    "runtime.launch.before_program",
+    "runtime.launch.after_program",
+    "runner.launch.after_program",
+    "runner.launch.after_ready",
+];
+
+/// The fail points of a stop and of a removal.
+pub const END_STEPS: [&str; 4] = [
+    "runner.end.before_signal",
+    "runner.end.after_signal",
+    "runner.remove.before_volume",
+    "runner.remove.after_volume",
+];
+
+/// The toolbox must say that it serves within this time.
+const READY_LIMIT: Duration = Duration::from_secs(20);
+/// What a toolbox may say about itself, in bytes.
+const REPORT_LIMIT: u64 = 4096;
+
+/// Why a sandbox does not run. The message is fit for users.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Storage(#[from] paddock_driver_storage::Error),
+    #[error(transparent)]
+    Pair(#[from] pairs::Error),
+    #[error("could not set what it may reach")]
+    Network(#[from] paddock_driver_network::Error),
+    #[error(transparent)]
+    Runtime(#[from] paddock_driver_runtime::Error),
+    #[error("could not {action}")]
+    Io { action: &'static str, source: io::Error },
+    /// The toolbox's own words: it could not serve, for a reason that lies in the image or the request.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the toolbox did not start: {0}")]
+    Silent(&'static str),
+    #[error(transparent)]
+    Injected(#[from] paddock_failpoint::Injected),
+}
+
+impl Error {
+    fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, source }
+    }
+}
+
+/// The one line that a toolbox says about itself.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Report {
+    Ready { version: String },
+    Failed(String),
+}
+
+/// Where the sockets of all toolboxes are: root's alone.
+pub(crate) fn socket_directory(config: &Config) -> PathBuf {
+    config.data.join("toolbox")
+}
+
+/// The volume and first files of a sandbox, made as far as they are missing.
+pub(super) fn make_files(context: &Context, id: SandboxId, entry: &mut Entry) -> Result<PathBuf, Error> {
+    let volume = context.drivers.storage.ensure_volume(id, entry.wish.spec.resources.disk.bytes())?;
+    paddock_failpoint::hit("runner.launch.after_volume")?;
+    if !entry.seeded {
+        seed(context, id, &volume.upper())?;
+        entry.seeded = true;
+        context.journal.write(id, entry).map_err(Error::io("write the journal"))?;
+    }
+    paddock_failpoint::hit("runner.launch.after_seed")?;
+    Ok(volume.root().to_owned())
+}
+
+fn seed(context: &Context, id: SandboxId, upper: &std::path::Path) -> Result<(), Error> {
+    let resolver = context.drivers.network.info().resolver;
+    super::seed::write(upper, &id.to_string(), resolver).map_err(Error::io("write its first files"))
+}
+
+/// Starts the sandbox on `layers` and returns what it holds. Blocks until its toolbox answers. What an earlier
+/// attempt left must have been removed.
+pub(super) fn launch(
+    context: &Arc<Context>,
+    id: SandboxId,
+    entry: &mut Entry,
+    layers: &[PathBuf],
+) -> Result<Running, Error> {
+    let volume = make_files(context, id, entry)?;
+    let mut undo = Undo::new();
+    let connected = pairs::take(context)?;
+    let (port, first_id) = (connected.port, connected.pair.range.first);
+    undo.push(move || pairs::release(context, port, first_id));
+    let spec = entry.wish.spec.clone();
+    if spec.network == NetworkPolicy::Blocked {
+        context.drivers.network.set_policy(port, Policy::Blocked)?;
+    }
+    paddock_failpoint::hit("runner.launch.after_pair")?;
+
+    let listener = listen(context, id)?;
+    let (report_reader, report_writer) = io::pipe().map_err(Error::io("make a pipe"))?;
+    paddock_failpoint::hit("runner.launch.after_socket")?;
+    undo.push(move || {
+        if let Err(error) = context.drivers.runtime.remove(id) {
+            tracing::warn!(sandbox.id = %id, reason = chain(&error), "could not clean up after a failed launch");
+        }
+    });
+    let first = context.drivers.runtime.launch(Launch {
+        id,
+        layers,
+        volume: &volume,
+        pair: &connected.pair,
+        resources: spec.resources,
+        max_pids: context.config.max_pids,
+        hostname: &id.to_string(),
+        toolbox: &context.config.toolbox,
+        environment: environment(context, id, &spec),
+        descriptors: &[listener.as_fd(), report_writer.as_fd()],
+    })?;
+    // Ours must be closed, or the end of the toolbox could not be told from its silence.
+    drop((listener, report_writer, connected));
+    paddock_failpoint::hit("runner.launch.after_program")?;
+
+    let version = wait_until_ready(File::from(std::os::fd::OwnedFd::from(report_reader)), &first)?;
+    paddock_failpoint::hit("runner.launch.after_ready")?;
+    undo.keep();
+    Ok(Running {
+        boot: context.journal.boot.clone(),
+        pid: first.pid,
+        start_ticks: first.start_ticks,
+        port: port.0,
+        first_id,
+        version,
+    })
+}
+
+/// What a running sandbox held is given back, and what the runtime keeps of it removed. Blocks; may be repeated.
+pub(super) fn clean_up(context: &Context, id: SandboxId, running: Option<&Running>) -> Result<(), Error> {
+    context.drivers.runtime.remove(id)?;
+    if let Some(running) = running {
+        pairs::release(context, Port(running.port), running.first_id);
+    }
+    match fs::remove_file(socket_directory(&context.config).join(id.to_string())) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove its socket")(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A path to the sandbox's socket that fits into a socket address however deep the data directory lies.
+fn short_path(directory: &File, id: SandboxId) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    PathBuf::from(format!("/proc/self/fd/{}/{id}", directory.as_raw_fd()))
+}
+
+fn open_directory(config: &Config) -> io::Result<File> {
+    File::open(socket_directory(config))
+}
+
+fn listen(context: &Context, id: SandboxId) -> Result<UnixListener, Error> {
+    let directory = open_directory(&context.config).map_err(Error::io("open the socket directory"))?;
+    let path = short_path(&directory, id);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Error::io("remove a socket")(error));
+        }
+        _ => {}
+    }
+    UnixListener::bind(&path).map_err(Error::io("make its socket"))
+}
+
+/// A connection to the toolbox of a running sandbox. Does not wait: a toolbox that does not accept is an error.
+pub(crate) async fn connect_toolbox(config: &Config, id: SandboxId) -> io::Result<tokio::net::UnixStream> {
+    let directory = open_directory(config)?;
+    tokio::net::UnixStream::connect(short_path(&directory, id)).await
+}
+
+fn environment(context: &Context, id: SandboxId, spec: &SandboxSpec) -> Vec<String> {
+    let mut variables: Vec<(String, String)> = vec![
+        ("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
+        ("DAYTONA_SANDBOX_ID".into(), id.to_string()),
+        ("DAYTONA_SANDBOX_SNAPSHOT".into(), spec.snapshot_name.clone()),
+        ("DAYTONA_ORGANIZATION_ID".into(), spec.organization.to_string()),
+        ("DAYTONA_REGION_ID".into(), spec.region.clone()),
+    ];
+    variables.extend(context.config.environment.iter().cloned());
+    if let Some(user) = &spec.user {
+        variables.push(("DAYTONA_SANDBOX_USER".into(), user.to_string()));
+    }
+    // The user's own come last and win, but for those that say as whom everything runs.
+    variables.extend(spec.env.iter().map(|(name, value)| (name.as_str().to_owned(), value.clone())));
+    variables.retain(|(name, _)| !name.starts_with("PADDOCK_"));
+    if let Some(user) = &spec.user {
+        variables.push(("PADDOCK_USER".into(), user.to_string()));
+    }
+    let mut last = std::collections::BTreeMap::new();
+    last.extend(variables);
+    last.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+fn wait_until_ready(report: File, first: &Process) -> Result<String, Error> {
+    let deadline = Instant::now() + READY_LIMIT;
+    let mut line = Vec::new();
+    let mut report = report.take(REPORT_LIMIT);
+    while !line.ends_with(b"\n") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !process::wait_readable(report.get_ref(), left).map_err(Error::io("wait for the toolbox"))? {
+            return Err(Error::Silent("it said nothing in time"));
+        }
+        let mut chunk = [0; 512];
+        let count = report.read(&mut chunk).map_err(Error::io("read what the toolbox says"))?;
+        if count == 0 {
+            break;
+        }
+        line.extend_from_slice(&chunk[..count]);
+    }
+    match serde_json::from_slice(&line) {
+        Ok(Report::Ready { version }) if first.is_alive() => Ok(version),
+        Ok(Report::Ready { .. }) => Err(Error::Silent("it ended at once")),
+        Ok(Report::Failed(reason)) => Err(Error::Refused(reason)),
+        Err(_) if line.is_empty() => Err(Error::Silent("it ended before it served")),
+        Err(_) => Err(Error::Silent("what it said makes no sense")),
+    }
+}

@@ -1,0 +1,34 @@
+//! The daemon inside each sandbox: files and processes over HTTP, and the duties of PID 1.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`boot`] | from the first instruction as PID 1 to a serving daemon: identity, environment, readiness |
+//! | [`toolbox`] | what all handlers share; start and graceful stop |
+//! | `http` | the routes, the error body, what a request may say |
+//! | `spawn` | the one place that forks and the one place that waits |
+//! | `info`, `process`, `files` | the operations: one folder per group, one file per verb |
+//!
+//! It serves one sandbox and trusts whoever can reach its socket: authentication is the proxy's.
+//! It calls none of libc's name services (it is static and runs in any image, an empty one too), and
+//! neither panics nor stops over anything that a request or an image contains.
+
+pub mod boot;
+mod clock;
+mod environment;
+mod files;
+mod http;
+mod info;
+mod process;
+mod small_file;
+mod spawn;
+pub mod toolbox;
+mod words;
+
+pub use environment::{DEFAULT_PATH, Environment};
+pub use http::Listener;
+pub use process::OutputBudget;
+pub use spawn::ReapScope;
+pub use toolbox::{Config, Toolbox};
+
+/// The daemon's version, `X.Y.Z`, as `GET /version` and the readiness line tell it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

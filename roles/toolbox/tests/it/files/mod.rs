@@ -1,0 +1,8 @@
+//! The operations on files.
+
+mod bulk_download;
+mod bulk_upload;
+mod change;
+mod download;
+mod look;
+mod upload;

@@ -1,0 +1,127 @@
+//! What is on the host, for comparing before and after.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Everything that paddock can leave on a host, as readable lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory(BTreeSet<String>);
+
+impl Inventory {
+    /// Looks at the host now. Only what carries paddock's names is listed: others may come and go meanwhile.
+    pub fn take() -> Self {
+        let mut found = BTreeSet::new();
+        found.extend(mounts());
+        found.extend(processes());
+        found.extend(control_groups(Path::new("/sys/fs/cgroup")));
+        found.extend(devices());
+        found.extend(rules());
+        found.extend(loop_devices());
+        found.extend(leases());
+        Self(found)
+    }
+
+    /// What is here and was not `before`.
+    pub fn since(&self, before: &Self) -> Vec<String> {
+        self.0.difference(&before.0).cloned().collect()
+    }
+
+    /// What is listed.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+fn mounts() -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    table
+        .lines()
+        .filter(|line| line.contains("paddock"))
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(|point| format!("mount {point}"))
+        .collect()
+}
+
+/// Processes that are ours by name, or that run with ids of a sandbox's block.
+fn processes() -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        let uid = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Uid:"))
+            .and_then(|ids| ids.split_whitespace().next())
+            .and_then(|uid| uid.parse::<u32>().ok())
+            .unwrap_or(0);
+        // A process that has ended and waits for the host's own init to take note is nobody's any more.
+        if status.lines().any(|line| line.starts_with("State:") && line.contains('Z')) {
+            continue;
+        }
+        if line.contains("paddock serve")
+            || line.contains("/opt/paddock/toolbox")
+            || (0x7000_0000..0x8000_0000).contains(&uid)
+        {
+            found.push(format!("process {pid} {}", line.trim()));
+        }
+    }
+    found
+}
+
+fn control_groups(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let hierarchies = std::iter::once(root.to_owned())
+        .chain(fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path()));
+    for hierarchy in hierarchies {
+        for group in fs::read_dir(&hierarchy).into_iter().flatten().flatten() {
+            if group.file_name().to_string_lossy().starts_with("paddock-") && group.path().is_dir() {
+                found.push(format!("control group {}", group.path().display()));
+            }
+        }
+    }
+    found
+}
+
+fn devices() -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+    table
+        .lines()
+        .filter_map(|line| line.split(':').next())
+        .map(str::trim)
+        .filter(|name| name.starts_with("pd"))
+        .map(|name| format!("network device {name}"))
+        .collect()
+}
+
+fn rules() -> Vec<String> {
+    let output = Command::new("nft").args(["list", "tables"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().filter(|line| line.contains("paddock")).map(|line| format!("rules {line}")).collect()
+}
+
+fn loop_devices() -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/sys/block").unwrap().flatten() {
+        let backing = fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
+        if backing.contains("pool.img") {
+            found.push(format!("loop device over {}", backing.trim()));
+        }
+    }
+    found
+}
+
+fn leases() -> Vec<String> {
+    let mut found = Vec::new();
+    for kind in ["ids", "slots"] {
+        for entry in fs::read_dir(Path::new("/run/paddock").join(kind)).into_iter().flatten().flatten() {
+            found.push(format!("lease {}", entry.path().display()));
+        }
+    }
+    found
+}
