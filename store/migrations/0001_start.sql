@@ -112,8 +112,12 @@ CREATE TABLE sandbox (
 );
 
 CREATE UNIQUE INDEX sandbox_live_name ON sandbox (organization_id, live_name);
-CREATE INDEX sandbox_by_activity ON sandbox (organization_id, last_activity_at, id) WHERE state <> 'destroyed';
-CREATE INDEX sandbox_by_creation ON sandbox (organization_id, created_at, id) WHERE state <> 'destroyed';
+-- The two orders that clients ask for unless told otherwise also hold the columns of the usual filters:
+-- a filter that keeps little is then answered from the index, without a look at each row.
+CREATE INDEX sandbox_by_activity ON sandbox (organization_id, last_activity_at, id, state, public, desired)
+    WHERE state <> 'destroyed';
+CREATE INDEX sandbox_by_creation ON sandbox (organization_id, created_at, id, state, public, desired)
+    WHERE state <> 'destroyed';
 CREATE INDEX sandbox_by_name ON sandbox (organization_id, name, id) WHERE state <> 'destroyed';
 CREATE INDEX sandbox_by_folded_name ON sandbox (organization_id, name_folded) WHERE state <> 'destroyed';
 CREATE INDEX sandbox_by_cpu ON sandbox (organization_id, cpu, id) WHERE state <> 'destroyed';

@@ -18,7 +18,8 @@ constants! {
                      VALUES ($1, $2, $3, $4)";
     BY_ID = "SELECT id, name, created_by, personal, created_at, updated_at FROM organization WHERE id = $1";
     ROLE_OF = "SELECT role FROM organization_user WHERE organization_id = $1 AND user_id = $2";
-    ANY = "SELECT id FROM organization LIMIT 1";
+    // Only one transaction of all times gets this row, whichever process it is of.
+    CLAIM_FIRST = "INSERT INTO store_meta (name, value) VALUES ('first organization', $1) ON CONFLICT DO NOTHING";
 }
 
 /// One organization.
@@ -98,11 +99,12 @@ impl Store {
         self.write(move |conn| Box::pin(async move { insert(conn, &new).await })).await
     }
 
-    /// The same, only if there is no organization at all. Gives back whether it was made.
+    /// The same, once in the life of a store. Gives back whether it was made now.
     pub async fn insert_first_organization(&self, new: NewOrganization) -> Result<bool, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
-                if conn.query_optional(ANY, &[]).await?.is_some() {
+                let now = new.organization.created_at;
+                if conn.execute(CLAIM_FIRST, &[now.into()]).await? == 0 {
                     return Ok(false);
                 }
                 insert(conn, &new).await?;

@@ -41,7 +41,8 @@ pub struct CreateSandbox {
     pub disk: Option<i64>,
     /// GPUs. As `cpu`.
     pub gpu: Option<i64>,
-    /// Minutes of idleness before it is stopped; 0 is never.
+    /// Minutes of idleness before it is stopped; 0 is never. Kept and shown; the timer that acts on it
+    /// comes with a later version, as do those of the next two but for 0 of `autoDeleteInterval`.
     pub auto_stop_interval: Option<i64>,
     /// Minutes of idleness before it is paused; this class cannot pause, so anything but 0 is refused.
     pub auto_pause_interval: Option<i64>,

@@ -16,8 +16,8 @@ enum Owner {
     User,
 }
 
-/// Makes the administrator with the personal organization, if there is no organization at all. Gives
-/// back whether it was made.
+/// Makes the administrator with the personal organization, once in the life of a store. Gives back
+/// whether it was made now.
 pub(crate) async fn bootstrap(app: &App, key: &ApiKeySecret) -> Result<bool, StoreError> {
     let new = new_organization("Personal", &Owner::Administrator, key);
     let organization = new.organization.id;

@@ -131,7 +131,7 @@ impl Reconciler {
         match answer {
             Ok(observation) => {
                 self.asked(record, view);
-                self.app.mirror.answer(view.tick, observation);
+                self.app.mirror.answer(view.tick, wish.desired, observation);
                 Ok(Outcome::GoOn)
             }
             Err(WishError::Outdated) => {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use paddock_planner::sandbox::{HostState, Observed as Seeing, Seen};
 use paddock_types::{RunnerId, SandboxId};
-use paddock_wire_runner::{Observation, Observed, RunnerInfo};
+use paddock_wire_runner::{Desired, Observation, Observed, RunnerInfo};
 
 /// Everything that the runner has said on the open connection.
 #[derive(Debug, Default)]
@@ -92,8 +92,13 @@ impl Mirror {
     }
 
     /// Takes in the answer to a wish that was sent while `tick` was known. Answers and events come
-    /// on different connections: an answer counts only if nothing was heard since.
-    pub(crate) fn answer(&self, tick: u64, mut observation: Observation) {
+    /// on different connections: an answer counts only if nothing was heard since. A runner that has
+    /// just accepted a wish for a sandbox new to it has nothing of it *yet*: only an answer to the wish
+    /// that it be gone says that nothing is there.
+    pub(crate) fn answer(&self, tick: u64, desired: Desired, mut observation: Observation) {
+        if observation.state == Observed::Absent && desired != Desired::Absent {
+            return;
+        }
         let mut inner = self.lock();
         let entry = inner.seen.get(&observation.id);
         let known = entry.map_or((0, None), |entry| (entry.tick, entry.observation.generation));
@@ -225,12 +230,12 @@ mod tests {
         mirror.event(observation(id, 1, Observed::Creating));
         let before = mirror.view(id).tick;
         mirror.event(observation(id, 1, Observed::Started));
-        mirror.answer(before, observation(id, 1, Observed::Creating));
+        mirror.answer(before, Desired::Started, observation(id, 1, Observed::Creating));
         assert_eq!(state(&mirror, id), Some(HostState::Started));
         let before = mirror.view(id).tick;
-        mirror.answer(before, observation(id, 1, Observed::Stopping));
+        mirror.answer(before, Desired::Started, observation(id, 1, Observed::Stopping));
         assert_eq!(state(&mirror, id), Some(HostState::Stopping), "nothing was heard meanwhile");
-        mirror.answer(before, observation(id, 2, Observed::Starting));
+        mirror.answer(before, Desired::Started, observation(id, 2, Observed::Starting));
         assert_eq!(state(&mirror, id), Some(HostState::Starting), "a newer wish is answered");
     }
 
@@ -242,7 +247,22 @@ mod tests {
         mirror.event(stopped.clone());
         assert_eq!(mirror.view(id).reason.as_deref(), Some("out of memory"));
         stopped.generation = Some(Generation { epoch: 1, number: 2 });
-        mirror.answer(mirror.view(id).tick, stopped);
+        mirror.answer(mirror.view(id).tick, Desired::Started, stopped);
         assert_eq!(mirror.view(id).reason, None);
+    }
+
+    #[test]
+    fn an_accepted_wish_for_something_new_is_not_taken_for_its_loss() {
+        let (mirror, id) = (connected(), SandboxId::random());
+        mirror.in_sync();
+        mirror.answer(0, Desired::Stopped, observation(id, 1, Observed::Absent));
+        let Seeing::Seen(seen) = mirror.view(id).observed else { panic!("the runner is in sync") };
+        assert_eq!(seen.generation, None, "nothing was said of this wish yet");
+        mirror.answer(0, Desired::Absent, observation(id, 1, Observed::Absent));
+        let Seeing::Seen(seen) = mirror.view(id).observed else { panic!("the runner is in sync") };
+        assert_eq!(
+            (seen.state, seen.generation),
+            (HostState::Absent, Some(Generation { epoch: 1, number: 1 }))
+        );
     }
 }

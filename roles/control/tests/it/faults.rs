@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use paddock_control::failpoints;
-use paddock_control::{ApiKeySecret, CancellationToken, Control};
+use paddock_control::{ApiKeySecret, CancellationToken, Control, StoreUrl};
 use paddock_testkit::eventually;
 use paddock_testkit::runner::FakeRunner;
 use paddock_wire_runner::Observed;
@@ -32,7 +32,9 @@ const KEY: &str = "dtn_000000000000000000000000000000000000000000000000000000000
 async fn process() {
     let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
     let control =
-        Control::open(config(directory.join("control.db"), directory.join("runner.sock"))).await.unwrap();
+        Control::open(config(StoreUrl::Sqlite(directory.join("control.db")), directory.join("runner.sock")))
+            .await
+            .unwrap();
     control.bootstrap_with(&ApiKeySecret::parse(KEY).unwrap()).await.unwrap();
     let socket = directory.join("api.sock");
     drop(std::fs::remove_file(&socket));

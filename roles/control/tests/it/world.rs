@@ -22,6 +22,7 @@ pub(crate) struct World {
     /// The administrator's key.
     pub(crate) key: String,
     pub(crate) directory: Arc<TempDir>,
+    store: StoreUrl,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -45,11 +46,17 @@ impl World {
     /// Control runs; the runner is as given.
     pub(crate) async fn start_with(runner: FakeRunner) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
-        let control =
-            Control::open(config(directory.path().join("control.db"), runner.socket())).await.unwrap();
+        let store = StoreUrl::Sqlite(directory.path().join("control.db"));
+        Self::start_on(store, runner, directory).await
+    }
+
+    /// Control runs on a store of the test's choice.
+    pub(crate) async fn start_on(store: StoreUrl, runner: FakeRunner, directory: Arc<TempDir>) -> Self {
+        let control = Control::open(config(store.clone(), runner.socket())).await.unwrap();
         let key = ApiKeySecret::generate();
         assert!(control.bootstrap_with(&key).await.unwrap());
-        let mut world = Self { runner, control, key: key.reveal().to_owned(), directory, running: None };
+        let mut world =
+            Self { runner, control, key: key.reveal().to_owned(), directory, store, running: None };
         world.run();
         world
     }
@@ -77,7 +84,7 @@ impl World {
     }
 
     async fn open_again(&mut self) {
-        let config = config(self.directory.path().join("control.db"), self.runner.socket());
+        let config = config(self.store.clone(), self.runner.socket());
         self.control = Control::open(config).await.unwrap();
         self.run();
     }
@@ -196,9 +203,9 @@ async fn read(router: Router, request: Request<Body>) -> Answer {
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
-pub(crate) fn config(database: PathBuf, runner_socket: PathBuf) -> Config {
+pub(crate) fn config(store: StoreUrl, runner_socket: PathBuf) -> Config {
     Config {
-        store: StoreUrl::Sqlite(database),
+        store,
         runner_socket,
         public_url: None,
         proxy_url: None,
@@ -224,8 +231,7 @@ impl World {
 impl World {
     /// The database itself, beside control: to look at what no answer shows.
     pub(crate) async fn open_store(&self) -> paddock_store::Store {
-        let url = StoreUrl::Sqlite(self.directory.path().join("control.db"));
-        paddock_store::Store::open(&url, paddock_types::Timestamp(0)).await.unwrap()
+        paddock_store::Store::open(&self.store, paddock_types::Timestamp(0)).await.unwrap()
     }
 }
 
@@ -236,7 +242,7 @@ impl World {
         shutdown.cancel();
         task.await.unwrap();
         // Closes the database: nothing else holds a clone.
-        let elsewhere = self.directory.path().join("elsewhere.db");
+        let elsewhere = StoreUrl::Sqlite(self.directory.path().join("elsewhere.db"));
         self.control = Control::open(config(elsewhere, self.runner.socket())).await.unwrap();
         let database = self.directory.path().join("control.db");
         for suffix in ["-wal", "-shm"] {
