@@ -19,12 +19,12 @@ use paddock_wire_control::internal::{Authorize, Authorized, Credential};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-pub const SANDBOX: &str = "00000000-0000-4000-8000-000000000001";
-pub const STOPPED: &str = "00000000-0000-4000-8000-000000000002";
-pub const KEY: &str = "dtn_key";
+pub(crate) const SANDBOX: &str = "00000000-0000-4000-8000-000000000001";
+pub(crate) const STOPPED: &str = "00000000-0000-4000-8000-000000000002";
+pub(crate) const KEY: &str = "dtn_key";
 /// Of another organization.
-pub const OTHER_KEY: &str = "dtn_other";
-pub const TOKEN: &str = "sandboxtoken";
+pub(crate) const OTHER_KEY: &str = "dtn_other";
+pub(crate) const TOKEN: &str = "sandboxtoken";
 
 /// Counts what the cast saw.
 #[derive(Default)]
@@ -35,30 +35,30 @@ struct Seen {
 }
 
 /// A proxy on a socket, and everybody it speaks to.
-pub struct Stage {
+pub(crate) struct Stage {
     address: std::net::SocketAddr,
     seen: Arc<Seen>,
     _directory: tempfile::TempDir,
 }
 
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: HeaderMap,
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(|value| value.to_str().unwrap().to_owned())
     }
 }
 
 impl Stage {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let seen = Arc::new(Seen::default());
         let toolbox = directory.path().join("toolbox.sock");
@@ -78,24 +78,24 @@ impl Stage {
         Self { address, seen, _directory: directory }
     }
 
-    pub fn close_sandbox(&self) {
+    pub(crate) fn close_sandbox(&self) {
         self.seen.closed.store(true, Ordering::SeqCst);
     }
 
-    pub fn uses(&self) -> usize {
+    pub(crate) fn uses(&self) -> usize {
         self.seen.uses.load(Ordering::SeqCst)
     }
 
-    pub fn opened(&self) -> usize {
+    pub(crate) fn opened(&self) -> usize {
         self.seen.opened.load(Ordering::SeqCst)
     }
 
-    pub async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// One request on a connection of its own. `headers` are whole lines.
-    pub async fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+    pub(crate) async fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         let mut stream = self.connect().await;
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: proxy.test\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
@@ -132,7 +132,7 @@ fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Reads until `wanted` was seen, at most five seconds.
-pub async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
+pub(crate) async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
     let mut seen = Vec::new();
     let reading = async {
         while !String::from_utf8_lossy(&seen).contains(wanted) {
