@@ -34,7 +34,9 @@ fn main() -> anyhow::Result<()> {
         }
         ["tidy"] => report("untidy", &tidy::check(&root())?),
         ["test", ..] => test::run(&arguments[1..]),
-        _ => bail!("usage: cargo xtask test [ARGUMENTS] | openapi | facts --reference DIR | differences | tidy"),
+        _ => bail!(
+            "usage: cargo xtask test [ARGUMENTS] | openapi | facts --reference DIR | differences | tidy"
+        ),
     }
 }
 
