@@ -52,16 +52,12 @@ fn send_and_forget(server: &Server, method: &'static str, path: String) -> std::
     })
 }
 
-/// The victim's state: `absent` when there is none.
-fn victim(server: &Server) -> Option<String> {
-    server.api.state("victim")
-}
-
-/// Brings the victim into the state that a move starts from.
-fn prepare(server: &Server, moved: Move) {
+/// Brings the victim into the state that a move starts from. Gives back how to ask for it: by id, since deletion
+/// frees the name at once, and by name while there is no id yet.
+fn prepare(server: &Server, moved: Move) -> String {
     let api = &server.api;
     if moved == Move::Create {
-        return;
+        return "victim".to_owned();
     }
     let created = api.post("/sandbox", &json!({"name": "victim"})).expect(200);
     assert_eq!(created["state"], "started", "{created}");
@@ -76,52 +72,60 @@ fn prepare(server: &Server, moved: Move) {
         api.post("/sandbox/victim/stop", &json!({})).expect(200);
         api.wait_for_state("victim", "stopped", SETTLE);
     }
+    created["id"].as_str().unwrap().to_owned()
 }
 
 /// Waits until the victim is in one of `wished`, or says why not. Gives back whether it reached the wish.
-fn settle(server: &Server, point: &str, wished: &[&str]) -> bool {
+fn settle(server: &Server, victim: &str, point: &str, wished: &[&str]) -> bool {
     let state = wait::until(&format!("the victim settles after {point}"), RESTART + SETTLE, || {
-        let state = victim(server)?;
+        let state = server.api.state(victim)?;
         (wished.contains(&state.as_str()) || state == "error").then_some(state)
     });
     if state != "error" {
         return true;
     }
-    let shown = server.api.get("/sandbox/victim").expect(200);
+    let shown = server.api.get(&format!("/sandbox/{victim}")).expect(200);
     let reason = shown["errorReason"].as_str().unwrap_or_default();
     assert!(!reason.is_empty(), "an error without a reason after {point}: {shown}");
     false
 }
 
 /// Removes the victim, whatever became of it, and waits until nothing of it is left.
-fn remove(server: &Server, point: &str) {
+fn remove(server: &Server, victim: &str, point: &str) {
+    let api = &server.api;
+    let shown = wait::until(&format!("the API answers after {point}"), RESTART, || {
+        api.try_get(&format!("/sandbox/{victim}"))
+    });
+    if shown.status == 404 {
+        return;
+    }
+    let id = shown.body["id"].as_str().unwrap().to_owned();
     wait::until(&format!("the victim can be removed after {point}"), RESTART + SETTLE, || {
-        let url = format!("{}/sandbox/victim", server.api.api_url);
-        let answer = server.api.try_send("DELETE", &url, None)?;
+        let answer = api.try_send("DELETE", &format!("{}/sandbox/{id}", api.api_url), None)?;
         // Deleting is refused while it is under way already.
         matches!(answer.status, 200 | 404 | 409).then_some(())
     });
     wait::until(&format!("nothing of the victim is left after {point}"), SETTLE, || {
-        (victim(server)? == "absent").then_some(())
+        (api.state(&id)? == "absent").then_some(())
     });
 }
 
 fn run_move(server: &Server, point: &str, moved: Move, action: &str) -> bool {
-    prepare(server, moved);
+    let victim = prepare(server, moved);
     server.arm(point, action);
-    let (method, path, wished): (_, _, &[&str]) = match moved {
+    let (method, path, wished): (_, &str, &[&str]) = match moved {
         // A create that died before it was recorded was never promised to anybody.
         Move::Create => ("POST", "/sandbox", &["started", "absent"]),
-        Move::Start => ("POST", "/sandbox/victim/start", &["started"]),
-        Move::Stop => ("POST", "/sandbox/victim/stop", &["stopped"]),
-        Move::Delete => ("DELETE", "/sandbox/victim", &["absent"]),
+        Move::Start => ("POST", &format!("/sandbox/{victim}/start"), &["started"]),
+        Move::Stop => ("POST", &format!("/sandbox/{victim}/stop"), &["stopped"]),
+        Move::Delete => ("DELETE", &format!("/sandbox/{victim}"), &["absent"]),
     };
     let asked = send_and_forget(server, method, path.to_owned());
     wait::until(&format!("{point} is reached"), Duration::from_secs(20), || {
         server.was_hit(point).then_some(())
     });
     server.forget_hit(point);
-    let reached = settle(server, point, wished);
+    let reached = settle(server, &victim, point, wished);
     asked.join().unwrap();
     if reached && matches!(moved, Move::Start | Move::Stop) {
         if moved == Move::Stop {
@@ -133,7 +137,7 @@ fn run_move(server: &Server, point: &str, moved: Move, action: &str) -> bool {
             server.api.toolbox("POST", &id, "/process/execute", Some(&json!({"command": "cat ~/kept"})));
         assert_eq!(read.expect(200)["result"], "kept\n", "after {point}");
     }
-    remove(server, point);
+    remove(server, &victim, point);
     reached
 }
 
@@ -211,8 +215,8 @@ fn a_step_of_the_runner_that_fails_is_told_truly_and_leaves_nothing() {
         assert_eq!(answer.status, 400, "{point}: {}", answer.body);
         let message = answer.body["message"].as_str().unwrap_or_default();
         assert!(message.contains(point), "{point}: {message}");
-        assert_eq!(victim(&server).as_deref(), Some("error"), "{point}");
-        remove(&server, point);
+        assert_eq!(server.api.state("victim").as_deref(), Some("error"), "{point}");
+        remove(&server, "victim", point);
         bystander.assert_untouched(point);
     }
     assert_only(&server, &bystander);

@@ -32,7 +32,7 @@ use crate::user::{self, User};
 const FASTEST: Duration = Duration::from_millis(50);
 const SLOWEST: Duration = Duration::from_secs(5);
 /// A child that lived this long has not "kept dying".
-const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED: Duration = Duration::from_secs(2);
 /// How long children may take to end.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
