@@ -30,7 +30,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Parses a body. An empty one is an empty object.
+    /// Parses a body. An empty one is an empty object, and so is `null`.
     ///
     /// # Errors
     /// When it is not JSON, or not an object.
@@ -40,6 +40,7 @@ impl Fields {
         }
         match serde_json::from_slice(body) {
             Ok(Value::Object(object)) => Ok(Self { object, problems: Vec::new() }),
+            Ok(Value::Null) => Ok(Self { object: Map::new(), problems: Vec::new() }),
             Ok(_) => Err(Invalid(vec!["the body must be a JSON object".to_owned()])),
             Err(error) => Err(Invalid(vec![format!("the body is not valid JSON: {error}")])),
         }
@@ -217,5 +218,6 @@ mod tests {
         assert!(Fields::parse(&[0xff, 0xfe]).is_err());
         assert!(Fields::parse(&b"[".repeat(100_000)).is_err());
         assert!(Fields::parse(b" \n").is_ok());
+        assert!(Fields::parse(b"null").is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! A runner without a host: it speaks the runner's wire over a real Unix socket and keeps its sandboxes
 //! in memory.
 //!
-//! Its [`host`] outlives its restarts, as a real host does. A test scripts it: make it slow, failing,
+//! Its host outlives its restarts, as a real host does. A test scripts it: make it slow, failing,
 //! refusing or deaf, end a sandbox behind control's back, restart it, let it lose its memory.
 
 mod host;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 /// How many inputs each test tries.
-const TRIES: usize = 300;
+const TRIES: usize = 150;
 
 /// Fields that a create may read, and one that it does not know.
 const FIELDS: &[&str] = &[

@@ -225,3 +225,21 @@ async fn without_a_runner_a_create_waits_for_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn after_thirty_seconds_the_answer_is_what_is_so() {
+    let world = World::start().await;
+    world.runner.hold_everything();
+    let created = world.begin_create(&json!({"name": "web"}));
+    world.until_state("web", "creating").await;
+    // From here on time passes as fast as nothing happens.
+    let begun = tokio::time::Instant::now();
+    tokio::time::pause();
+    let answer = created.await.unwrap();
+    let waited = begun.elapsed();
+    tokio::time::resume();
+    assert_eq!((answer.status, &answer.body["state"]), (StatusCode::OK, &json!("creating")));
+    assert!((28..=31).contains(&waited.as_secs()), "{waited:?}");
+    world.runner.release();
+    world.until_state("web", "started").await;
+}
