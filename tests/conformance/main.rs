@@ -1,4 +1,7 @@
-//! The official SDKs, unmodified, against the real server and real sandboxes.
+//! The official SDKs, unmodified, against the real server and real sandboxes; and a raw client
+//! for what no SDK would send.
+
+mod raw;
 
 use paddock_tests::script::{python, typescript};
 
