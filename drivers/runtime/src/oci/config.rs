@@ -50,6 +50,12 @@ const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 /// Apache-2.0) less what makes namespaces and mounts, kernel keys, io_uring, and sockets to the hypervisor.
 const SECCOMP: &str = include_str!("seccomp.json");
 
+/// The instruction sets whose programs may run: the host's own and what it can run beside it.
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURES: [&str; 3] = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURES: [&str; 2] = ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"];
+
 /// The document for one launch.
 pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unified: bool) -> Value {
     let this_process = std::process::id();
@@ -59,6 +65,7 @@ pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unifi
     let mapping = json!([{ "containerID": 0, "hostID": range.first, "size": range.count }]);
     let seccomp =
         serde_json::from_str::<Value>(SECCOMP).unwrap_or_else(|_| json!({"defaultAction": "SCMP_ACT_KILL"}));
+    seccomp["architectures"] = json!(ARCHITECTURES);
     let mut mounts = vec![
         json!({"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}),
         json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]}),
