@@ -66,9 +66,12 @@ fn a_command_without_end_is_ended_with_all_it_started_when_its_time_is_over() {
 fn somebody_elses_sandbox_does_not_exist() {
     let api = &Server::shared().api;
     let sandbox = api.sandbox(&json!({}));
-    let made = api.post("/admin/organizations", &json!({"name": format!("other-{}", sandbox.id)})).expect(201);
+    let made =
+        api.post("/admin/organizations", &json!({"name": format!("other-{}", sandbox.id)})).expect(201);
     let stranger = api.with_key(made["apiKey"]["value"].as_str().unwrap());
-    for (method, path) in [("GET", ""), ("POST", "/start"), ("POST", "/stop"), ("DELETE", ""), ("GET", "/toolbox-proxy-url")] {
+    for (method, path) in
+        [("GET", ""), ("POST", "/start"), ("POST", "/stop"), ("DELETE", ""), ("GET", "/toolbox-proxy-url")]
+    {
         let answer = stranger.send(method, &format!("/sandbox/{}{path}", sandbox.id), None);
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.body);
     }

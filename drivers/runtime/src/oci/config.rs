@@ -63,7 +63,7 @@ pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unifi
     let memory = launch.resources.memory.bytes();
     let range = launch.pair.range;
     let mapping = json!([{ "containerID": 0, "hostID": range.first, "size": range.count }]);
-    let seccomp =
+    let mut seccomp =
         serde_json::from_str::<Value>(SECCOMP).unwrap_or_else(|_| json!({"defaultAction": "SCMP_ACT_KILL"}));
     seccomp["architectures"] = json!(ARCHITECTURES);
     let mut mounts = vec![
