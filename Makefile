@@ -5,7 +5,7 @@ TARGET := $(shell uname -m)-unknown-linux-gnu
 RELEASE := $(CURDIR)/target/$(TARGET)/release
 PREFIX := /usr/local
 
-.PHONY: help up build install test bench doctor clean
+.PHONY: help up build install test test-install bench doctor clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -25,6 +25,10 @@ install: ## Install packages and the binary, without starting it.
 test: ## Run every check: lints, unit, contract, control plane, SDKs against real sandboxes.
 	scripts/install.sh test
 	$(CARGO) xtask test
+
+test-install: ## Prove `make up` on a bare system of this host's release (a quarter of an hour).
+	scripts/install.sh test
+	scripts/test-install.sh
 
 bench: ## Measure against bare baselines; prints a table and writes target/bench.json.
 	scripts/install.sh test
