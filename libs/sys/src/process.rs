@@ -77,6 +77,14 @@ pub fn wait_readable(file: &impl AsRawFd, limit: std::time::Duration) -> io::Res
     check(unsafe { libc::c_long::from(libc::poll(&raw mut poll, 1, limit)) }).map(|ready| ready > 0)
 }
 
+/// Gives SIGINT its default meaning in the calling process, for a child whose parent ignores it. Async-signal-safe.
+pub fn heed_interrupts() {
+    // SAFETY: integers only.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+    }
+}
+
 /// Lowers both limits of open files of the calling process to `at_most`. Async-signal-safe.
 pub fn limit_open_files(at_most: u64) -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

@@ -123,18 +123,14 @@ fn first_key() -> Option<ApiKeySecret> {
     std::env::var(super::FIRST_KEY_VARIABLE).ok().and_then(|text| ApiKeySecret::parse(&text))
 }
 
-/// A token that SIGTERM and SIGINT cancel.
+/// A token that SIGTERM cancels.
 pub(crate) fn shutdown_on_signals() -> Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let token = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut terminate = signal(SignalKind::terminate())?;
     let cancelled = token.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            // A person's Ctrl-C reaches every process of the terminal; the supervisor ends us in its order.
-            () = async { while interrupt.recv().await.is_some() {} } => {}
-        }
+        terminate.recv().await;
         cancelled.cancel();
     });
     Ok(token)

@@ -89,6 +89,8 @@ pub(super) fn prepare_child(descriptors: &[i32], drop_to: Option<(u32, u32)>) ->
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         check(libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()))?;
+        // A person's Ctrl-C reaches every process of the terminal; the supervisor alone decides what ends when.
+        libc::signal(libc::SIGINT, libc::SIG_IGN);
         // First out of the way of each other, then to their numbers.
         let mut moved = [0; 8];
         for (slot, &descriptor) in moved.iter_mut().zip(descriptors) {

@@ -94,9 +94,10 @@ impl Oci {
             .stdout(null_out)
             .stderr(null_error);
         #[expect(unsafe_code, reason = "descriptors get their numbers between fork and exec")]
-        // SAFETY: only setrlimit, dup2 and fcntl: async-signal-safe.
+        // SAFETY: only signal, setrlimit, dup2 and fcntl: async-signal-safe.
         unsafe {
             command.pre_exec(move || {
+                process::heed_interrupts();
                 process::limit_open_files(OPEN_FILES)?;
                 place_descriptors(&descriptors)
             });
