@@ -25,11 +25,11 @@ fn a_server_that_was_reset_leaves_nothing_on_the_host() {
     let stopped = server.api.sandbox(&json!({}));
     server.api.post(&format!("/sandbox/{}/stop", stopped.id), &json!({})).expect(200);
     server.stop_and_reset();
-    let left: Vec<String> = Inventory::take()
-        .since(&before)
-        .into_iter()
-        .filter(|line| line.contains(&server.instance) || line.contains("toolbox"))
-        .collect();
+    // Other tests' servers come and go meanwhile.
+    let table = server.instance.replace('-', "_");
+    let after = Inventory::take();
+    let ours = |line: &String| line.contains(&server.instance) || line.contains(&table);
+    let left: Vec<String> = after.since(&before).into_iter().filter(ours).collect();
     assert!(left.is_empty(), "{left:#?}");
     assert!(!server.data.exists());
     std::fs::create_dir_all(&server.data).unwrap();

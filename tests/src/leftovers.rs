@@ -68,10 +68,21 @@ fn processes() -> Vec<String> {
             || line.contains("/opt/paddock/toolbox")
             || (0x7000_0000..0x8000_0000).contains(&uid)
         {
-            found.push(format!("process {pid} {}", line.trim()));
+            found.push(format!("process {pid} {} of {}", line.trim(), instance_of(&entry.path())));
         }
     }
     found
+}
+
+/// The instance that a process belongs to: by its control group, else by its environment.
+fn instance_of(process: &Path) -> String {
+    let groups = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
+    let group = groups.split(['/', '\n']).find_map(|part| part.strip_prefix("paddock-")).map(str::to_owned);
+    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    let variable = String::from_utf8_lossy(&environment).into_owned();
+    let variable =
+        variable.split('\0').find_map(|pair| pair.strip_prefix("PADDOCK_INSTANCE=")).map(str::to_owned);
+    group.or(variable).unwrap_or_else(|| "nobody".to_owned())
 }
 
 fn control_groups(root: &Path) -> Vec<String> {

@@ -38,9 +38,10 @@ pub(crate) fn endpoints(config: &Config) -> PathBuf {
 }
 
 /// Where roots are assembled: only a place to mount on, in namespaces that nobody else sees. Every user may
-/// enter each directory above it.
-pub(crate) fn stage() -> &'static Path {
-    Path::new("/run/paddock/stage")
+/// enter each directory above it. Nobody but this instance may remove it: that would unmount what is mounted on it
+/// in every namespace, in the middle of a launch.
+pub(crate) fn stage(config: &Config) -> PathBuf {
+    Path::new(LEASES).join("stage").join(&config.instance)
 }
 
 /// The file that keeps the router's network namespace.

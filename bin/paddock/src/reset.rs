@@ -46,7 +46,8 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
     release_slot(leases, &data)?;
     fs::remove_dir_all(&config.data)
         .with_context(|| format!("could not remove {}", config.data.display()))?;
-    // The last instance of the host takes the shared directories along.
+    let _ = fs::remove_dir(paths::stage(config));
+    // The last instance of the host takes the shared directories along: what is not empty stays.
     for shared in ["ids", "slots", "stage", ""] {
         let _ = fs::remove_dir(leases.join(shared));
     }

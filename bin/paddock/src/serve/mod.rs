@@ -213,7 +213,7 @@ fn make_directories(config: &Config, user: User) -> Result<()> {
     directory(&paths::front(config), user.uid, user.gid, 0o700)?;
     directory(&paths::run(config), 0, user.gid, 0o750)?;
     directory(std::path::Path::new(paths::LEASES), 0, 0, 0o755)?;
-    directory(paths::stage(), 0, 0, 0o755)
+    directory(&paths::stage(config), 0, 0, 0o755)
 }
 
 fn lock(config: &Config) -> Result<File> {

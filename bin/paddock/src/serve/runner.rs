@@ -98,12 +98,7 @@ pub(crate) fn oci(config: &Config) -> Result<Oci> {
     // What a runtime program knew before a reboot is not so any more.
     let state = paths::run(config).join("oci").join(boot.trim());
     let cgroups = Cgroups::find(&paths::cgroup(config)).context("could not find the control groups")?;
-    Ok(Oci::open(OciConfig {
-        program: config.runtime.clone(),
-        state,
-        stage: paths::stage().into(),
-        cgroups,
-    })?)
+    Ok(Oci::open(OciConfig { program: config.runtime.clone(), state, stage: paths::stage(config), cgroups })?)
 }
 
 fn images(config: &Config) -> Builtin {

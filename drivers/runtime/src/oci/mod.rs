@@ -104,11 +104,8 @@ impl Oci {
         }
         let status = command.status().map_err(Error::io(format!("run {}", self.config.program)))?;
         if !status.success() {
-            return Err(Error::Program {
-                program: self.config.program.clone(),
-                verb: "run",
-                output: last_lines(&log),
-            });
+            let output = format!("{status}: {}", last_lines(&log));
+            return Err(Error::Program { program: self.config.program.clone(), verb: "run", output });
         }
         let pid = fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok());
         pid.and_then(Process::of).ok_or_else(|| Error::Program {
