@@ -23,15 +23,44 @@ impl Inventory {
         Self(found)
     }
 
-    /// What is here and was not `before`.
+    /// What is here, was not `before`, and belongs to no server that somebody else runs on this host.
     pub fn since(&self, before: &Self) -> Vec<String> {
-        self.0.difference(&before.0).cloned().collect()
+        let foreign = foreign_instances();
+        let data = data_directories();
+        let is_foreign = |line: &str| {
+            foreign.iter().any(|name| {
+                let table = format!("paddock_{}", name.replace('-', "_"));
+                let group = format!("paddock-{name}");
+                let directory = data
+                    .iter()
+                    .find(|(instance, _)| instance == name)
+                    .map(|(_, directory)| directory.as_str());
+                line.contains(&group)
+                    || line.contains(&table)
+                    || directory.is_some_and(|directory| line.contains(directory))
+            })
+        };
+        self.0.difference(&before.0).filter(|line| !is_foreign(line)).cloned().collect()
     }
 
     /// What is listed.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
+}
+
+/// The data directory of each running server, by instance.
+fn data_directories() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(instance) = instance_of(&entry.path()) else { continue };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        if let Some(data) = environment.split('\0').find_map(|pair| pair.strip_prefix("PADDOCK_DATA=")) {
+            found.push((instance, data.to_owned()));
+        }
+    }
+    found
 }
 
 fn mounts() -> Vec<String> {
@@ -68,21 +97,44 @@ fn processes() -> Vec<String> {
             || line.contains("/opt/paddock/toolbox")
             || (0x7000_0000..0x8000_0000).contains(&uid)
         {
-            found.push(format!("process {pid} {} of {}", line.trim(), instance_of(&entry.path())));
+            found.push(format!("process {pid} {} of {}", line.trim(), owner_of(&entry.path())));
         }
     }
     found
 }
 
-/// The instance that a process belongs to: by its control group, else by its environment.
-fn instance_of(process: &Path) -> String {
+/// The instance that a process belongs to, as `paddock-<instance>`: by its control group, else by its environment.
+fn owner_of(process: &Path) -> String {
     let groups = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
-    let group = groups.split(['/', '\n']).find_map(|part| part.strip_prefix("paddock-")).map(str::to_owned);
-    let environment = fs::read(process.join("environ")).unwrap_or_default();
-    let variable = String::from_utf8_lossy(&environment).into_owned();
-    let variable =
-        variable.split('\0').find_map(|pair| pair.strip_prefix("PADDOCK_INSTANCE=")).map(str::to_owned);
-    group.or(variable).unwrap_or_else(|| "nobody".to_owned())
+    let group = groups.split(['/', '\n']).find(|part| part.starts_with("paddock-")).map(str::to_owned);
+    group
+        .or_else(|| instance_of(process).map(|name| format!("paddock-{name}")))
+        .unwrap_or_else(|| "nobody".to_owned())
+}
+
+/// The instance in a process's environment.
+fn instance_of(process: &Path) -> Option<String> {
+    let environment = fs::read(process.join("environ")).ok()?;
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    environment.split('\0').find_map(|pair| pair.strip_prefix("PADDOCK_INSTANCE=")).map(str::to_owned)
+}
+
+/// Servers on this host that no test of ours started: what they have is theirs.
+fn foreign_instances() -> Vec<String> {
+    let is_ours = |name: &str| {
+        name.starts_with("shared")
+            || name.strip_prefix('t').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|entry| {
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ").trim().ends_with("paddock serve")
+        })
+        .map(|entry| instance_of(&entry.path()).unwrap_or_else(|| "default".to_owned()))
+        .filter(|name| !is_ours(name))
+        .collect()
 }
 
 fn control_groups(root: &Path) -> Vec<String> {
@@ -106,7 +158,11 @@ fn devices() -> Vec<String> {
         .filter_map(|line| line.split(':').next())
         .map(str::trim)
         .filter(|name| name.starts_with("pd"))
-        .map(|name| format!("network device {name}"))
+        .map(|name| {
+            let slot = Path::new("/run/paddock/slots").join(name.trim_start_matches("pd"));
+            let holder = fs::read_link(slot).map(|data| data.display().to_string()).unwrap_or_default();
+            format!("network device {name} of {holder}")
+        })
         .collect()
 }
 
@@ -131,7 +187,9 @@ fn leases() -> Vec<String> {
     let mut found = Vec::new();
     for kind in ["ids", "slots"] {
         for entry in fs::read_dir(Path::new("/run/paddock").join(kind)).into_iter().flatten().flatten() {
-            found.push(format!("lease {}", entry.path().display()));
+            let holder =
+                fs::read_link(entry.path()).map(|data| data.display().to_string()).unwrap_or_default();
+            found.push(format!("lease {} of {holder}", entry.path().display()));
         }
     }
     found
