@@ -1,7 +1,5 @@
 //! Bad input and hard cases against the real server, by a raw client: what no SDK would send.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
