@@ -1,6 +1,6 @@
 //! Finds the task of an id, and decides which wishes are let in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -88,6 +88,11 @@ impl Registry {
     /// Whether a task owns this id.
     pub(crate) fn knows(&self, id: SandboxId) -> bool {
         self.tasks().contains_key(&id)
+    }
+
+    /// Every id that a task owns.
+    pub(crate) fn ids(&self) -> BTreeSet<SandboxId> {
+        self.tasks().keys().copied().collect()
     }
 
     fn observe(&self, id: SandboxId, wish: &Wish) -> Observation {
