@@ -77,6 +77,19 @@ pub fn wait_readable(file: &impl AsRawFd, limit: std::time::Duration) -> io::Res
     check(unsafe { libc::c_long::from(libc::poll(&raw mut poll, 1, limit)) }).map(|ready| ready > 0)
 }
 
+/// Has the calling process killed when the thread that forked it ends. `parent` is that thread's process: one that has
+/// ended already is an error. What the caller forks does not inherit this. Async-signal-safe.
+pub fn end_with_parent(parent: u32) -> io::Result<()> {
+    // SAFETY: integers only.
+    unsafe {
+        check(libc::c_long::from(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0)))?;
+        if libc::getppid().cast_unsigned() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+    }
+    Ok(())
+}
+
 /// Lowers both limits of open files of the calling process to `at_most`. Async-signal-safe.
 pub fn limit_open_files(at_most: u64) -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
