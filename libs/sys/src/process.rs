@@ -90,6 +90,18 @@ pub fn end_with_parent(parent: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Raises the soft limit of open files of the calling process to the hard one.
+pub fn raise_open_files() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is valid for both calls.
+    unsafe {
+        check(libc::c_long::from(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit)))?;
+        limit.rlim_cur = limit.rlim_max;
+        check(libc::c_long::from(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)))?;
+    }
+    Ok(())
+}
+
 /// Lowers both limits of open files of the calling process to `at_most`. Async-signal-safe.
 pub fn limit_open_files(at_most: u64) -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
