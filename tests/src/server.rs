@@ -197,6 +197,15 @@ impl Server {
         let output =
             Command::new(binary()).args(["reset", "--yes"]).envs(&self.environment).output().unwrap();
         assert!(output.status.success(), "reset failed: {}", String::from_utf8_lossy(&output.stderr));
+        // What is left is the test's own.
+        for entry in fs::read_dir(&self.data).into_iter().flatten().flatten() {
+            assert!(
+                ["log", "failpoints"].contains(&&*entry.file_name().to_string_lossy()),
+                "{:?} is left",
+                entry.path()
+            );
+        }
+        let _ = fs::remove_dir_all(&self.data);
     }
 }
 

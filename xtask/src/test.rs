@@ -182,7 +182,9 @@ impl SharedServer {
         if !output.status.success() {
             bail!("reset failed: {}", String::from_utf8_lossy(&output.stderr));
         }
-        Ok(())
+        fs::remove_file(self.data.join("log"))?;
+        // Not empty: the server left something, and this says so.
+        fs::remove_dir(&self.data).with_context(|| format!("{} is not empty", self.data.display()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `paddock reset`: removes everything that an instance made on its host.
 
 use std::fs;
-use std::io::{BufRead, Write};
+use std::io::{self, BufRead, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,8 @@ use crate::{paths, serve};
 const RELEASE_LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
-    if !config.data.exists() {
-        println!("nothing to do: {} does not exist", config.data.display());
+    if !paths::runner(config).exists() {
+        println!("nothing to do: no server ever ran with the data directory {}", config.data.display());
         return Ok(());
     }
     let lock_path = paths::run(config).join("lock");
@@ -32,6 +32,7 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
     if !sure && !confirmed(&config.data)? {
         bail!("nothing was removed");
     }
+    let _runner_lock = serve::runner::lock(config)?;
     // Nobody else of this process shares its mount namespace yet.
     std::thread::scope(|scope| scope.spawn(|| end_sandboxes(config)).join())
         .unwrap_or_else(|_| bail!("the removal of sandboxes broke off"))?;
@@ -44,22 +45,53 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
         ids.release(range)?;
     }
     release_slot(leases, &data)?;
-    fs::remove_dir_all(&config.data)
-        .with_context(|| format!("could not remove {}", config.data.display()))?;
+    remove_data(&config.data)?;
     let _ = fs::remove_dir(paths::stage(config));
-    // The last instance of the host takes the shared directories along: what is not empty stays.
-    for shared in ["ids", "slots", "stage", ""] {
-        let _ = fs::remove_dir(leases.join(shared));
-    }
+    remove_shared(leases);
     println!("removed everything of instance {:?}", config.instance);
     Ok(())
 }
 
+/// The last instance of the host takes the shared directories along. Whoever else is there holds a slot.
+fn remove_shared(leases: &Path) {
+    let others = fs::remove_dir(leases.join("slots")).is_err();
+    if others {
+        return;
+    }
+    for shared in ["ids", "stage", ""] {
+        let _ = fs::remove_dir(leases.join(shared));
+    }
+}
+
+/// Removes what a server keeps in its data directory, and the directory unless somebody else keeps something there:
+/// a setting with a slip of the pen must not cost a home directory.
+fn remove_data(data: &Path) -> Result<()> {
+    for directory in ["run", "runner", "front", "layers", "lib"] {
+        let path = data.join(directory);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("could not remove {}", path.display()));
+            }
+            _ => {}
+        }
+    }
+    for file in ["credentials", "credentials.new"] {
+        let _ = fs::remove_file(data.join(file));
+    }
+    match fs::remove_dir(data) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+            println!("{} holds files that are not paddock's: they are left", data.display());
+            Ok(())
+        }
+        other => other.with_context(|| format!("could not remove {}", data.display())),
+    }
+}
+
 fn confirmed(data: &Path) -> Result<bool> {
     print!("This removes all sandboxes and files in {}. Type yes: ", data.display());
-    std::io::stdout().flush()?;
+    io::stdout().flush()?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
 }
 
@@ -90,4 +122,44 @@ fn wait_for_pool(pool: &Path) -> Result<()> {
         std::thread::park_timeout(Duration::from_millis(50));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shared_directories_stay_while_another_instance_is_there() {
+        let leases = tempfile::tempdir().unwrap();
+        for shared in ["ids", "stage"] {
+            fs::create_dir(leases.path().join(shared)).unwrap();
+        }
+        let (one, two) = (leases.path().join("one"), leases.path().join("two"));
+        lease_slot(leases.path(), &one).unwrap();
+        lease_slot(leases.path(), &two).unwrap();
+        release_slot(leases.path(), &one).unwrap();
+        remove_shared(leases.path());
+        assert!(leases.path().join("stage").exists(), "sandboxes of the other are assembled there");
+        release_slot(leases.path(), &two).unwrap();
+        remove_shared(leases.path());
+        assert!(!leases.path().exists());
+        fs::create_dir(leases.path()).unwrap();
+    }
+
+    #[test]
+    fn what_others_keep_in_the_data_directory_is_left() {
+        let data = tempfile::tempdir().unwrap();
+        for directory in ["run", "runner/journal", "front"] {
+            fs::create_dir_all(data.path().join(directory)).unwrap();
+        }
+        fs::write(data.path().join("credentials"), "").unwrap();
+        fs::write(data.path().join("thesis.tex"), "").unwrap();
+        remove_data(data.path()).unwrap();
+        let left: Vec<_> =
+            fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["thesis.tex"]);
+        fs::remove_file(data.path().join("thesis.tex")).unwrap();
+        remove_data(data.path()).unwrap();
+        assert!(!data.path().exists());
+    }
 }

@@ -5,6 +5,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -46,7 +48,7 @@ impl Builtin {
         self.cache.join(name)
     }
 
-    fn make(&self, directory: &Path, progress: &dyn Fn(&str)) -> Result<(), Error> {
+    fn make(&self, directory: &Path, lock: &File, progress: &dyn Fn(&str)) -> Result<(), Error> {
         let making = directory.with_extension("making");
         let _ = fs::remove_dir_all(&making);
         fs::create_dir_all(&making).map_err(Error::io("make", &making))?;
@@ -55,7 +57,15 @@ impl Builtin {
         }
         let log = making.join("log");
         let log_file = File::create(&log).map_err(Error::io("make", &log))?;
-        let mut child = Command::new("sh")
+        let mut command = Command::new("sh");
+        let lock = lock.as_raw_fd();
+        #[expect(unsafe_code, reason = "a descriptor is kept open between fork and exec")]
+        // SAFETY: one fcntl on an integer: async-signal-safe.
+        unsafe {
+            // The build holds the lock itself: one that outlives a killed runner is waited for, not deleted under.
+            command.pre_exec(move || paddock_sys::fd::place(lock, lock));
+        }
+        let mut child = command
             .args(["build.sh", "root"])
             .current_dir(&making)
             .stdin(Stdio::null())
@@ -91,7 +101,7 @@ impl Images for Builtin {
                 lock.lock().map_err(Error::io("lock", &lock_path))?;
             }
             if !directory.join("size").exists() {
-                self.make(&directory, progress)?;
+                self.make(&directory, &lock, progress)?;
             }
         }
         let size_file = directory.join("size");

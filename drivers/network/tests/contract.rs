@@ -6,9 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -143,6 +143,31 @@ fn a_sandbox_reaches_the_public_and_nothing_else() {
 }
 
 #[test]
+fn questions_to_the_resolver_fill_no_table() {
+    on_a_host(|config| {
+        let router = Router::open(config.clone()).unwrap();
+        let resolver = router.inside(|| UdpSocket::bind((RESOLVER, 53))).unwrap();
+        let sandbox = new_network();
+        router.connect(sandbox.as_fd()).unwrap();
+        let tracked = || {
+            let count = router.inside(|| fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count"));
+            count.unwrap().trim().parse::<u32>().unwrap()
+        };
+        let before = tracked();
+        inside(&sandbox, || {
+            for _ in 0..20 {
+                let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+                socket.send_to(b"question", (RESOLVER, 53)).unwrap();
+                let (_, guest) = resolver.recv_from(&mut [0; 16]).unwrap();
+                resolver.send_to(b"answer", guest).unwrap();
+                socket.recv(&mut [0; 16]).expect("it is answered");
+            }
+        });
+        assert_eq!(tracked(), before);
+    });
+}
+
+#[test]
 fn blocking_is_for_one_sandbox_and_ends_with_its_connection() {
     on_a_host(|config| {
         let _beyond = make_beyond(&[OUTSIDE]);
@@ -191,11 +216,10 @@ fn a_false_source_address_gets_nowhere() {
         };
         // The kernel's own counter in the router says whether it let a martian through.
         connect_from(&sandbox, victim_address).unwrap();
-        let strict =
-            router.inside(|| std::fs::read_to_string("/proc/sys/net/ipv4/conf/all/rp_filter")).unwrap();
+        let strict = router.inside(|| fs::read_to_string("/proc/sys/net/ipv4/conf/all/rp_filter")).unwrap();
         assert_eq!(strict.trim(), "1");
         let sent = inside(&sandbox, || {
-            let socket = std::net::UdpSocket::bind((victim_address, 0)).unwrap();
+            let socket = UdpSocket::bind((victim_address, 0)).unwrap();
             socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
             socket.send_to(b"x", (OUTSIDE, 80))
         });
@@ -204,7 +228,7 @@ fn a_false_source_address_gets_nowhere() {
             .inside(|| {
                 let deadline = std::time::Instant::now() + Duration::from_secs(5);
                 loop {
-                    let table = std::fs::read_to_string("/proc/thread-self/net/netstat")?;
+                    let table = fs::read_to_string("/proc/thread-self/net/netstat")?;
                     let mut lines = table.lines().filter(|line| line.starts_with("TcpExt:"));
                     let (names, values) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
                     let dropped = names

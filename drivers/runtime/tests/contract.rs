@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use paddock_driver_runtime::cgroup::{self, Cgroups};
 use paddock_driver_runtime::fake::Fake;
@@ -82,7 +83,9 @@ impl Stage {
 fn with(program: &str, test: impl FnOnce(&Stage) + Send) {
     let temporary = tempfile::tempdir().unwrap();
     fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let group = format!("paddock-contract-{}-{program}", std::process::id());
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let group = format!("paddock-contract-{}-{number}", std::process::id());
     thread::scoped::<_, io::Error>(|| {
         thread::unshare_mounts()?;
         cgroup::hide_hybrid()?;

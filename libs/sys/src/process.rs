@@ -18,16 +18,28 @@ pub struct Process {
 impl Process {
     /// The process that has `pid` now. `None`: there is none.
     pub fn of(pid: i32) -> Option<Self> {
-        start_ticks(pid).map(|start_ticks| Self { pid, start_ticks })
+        let (_, start_ticks) = read_stat(pid).ok()??;
+        Some(Self { pid, start_ticks })
+    }
+
+    /// Whether it is still there and not a zombie, as far as can be told.
+    pub fn is_alive(&self) -> bool {
+        self.check_alive().unwrap_or(false)
     }
 
     /// Whether it is still there and not a zombie.
-    pub fn is_alive(&self) -> bool {
-        read_stat(self.pid)
-            .is_some_and(|(state, start)| start == self.start_ticks && !matches!(state, 'Z' | 'X'))
+    ///
+    /// # Errors
+    /// When that cannot be looked up, which says nothing about the process.
+    fn check_alive(&self) -> io::Result<bool> {
+        let now = read_stat(self.pid)?;
+        Ok(now.is_some_and(|(state, start)| start == self.start_ticks && !matches!(state, 'Z' | 'X')))
     }
 
     /// A descriptor that becomes readable when the process ends. `None`: it has ended.
+    ///
+    /// # Errors
+    /// When it cannot be told whether it is there.
     pub fn open(&self) -> io::Result<Option<OwnedFd>> {
         // SAFETY: integers only.
         let result = check(unsafe { libc::syscall(libc::SYS_pidfd_open, self.pid, 0) });
@@ -39,7 +51,7 @@ impl Process {
         // SAFETY: just returned by the kernel, owned by nobody else.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         // Only now is the number pinned: is it still the same process?
-        Ok(self.is_alive().then_some(fd))
+        Ok(self.check_alive()?.then_some(fd))
     }
 }
 
@@ -85,6 +97,31 @@ pub fn heed_interrupts() {
     }
 }
 
+/// Has the calling process killed when the thread that forked it ends. `parent` is that thread's process: one that has
+/// ended already is an error. What the caller forks does not inherit this. Async-signal-safe.
+pub fn end_with_parent(parent: u32) -> io::Result<()> {
+    // SAFETY: integers only.
+    unsafe {
+        check(libc::c_long::from(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0)))?;
+        if libc::getppid().cast_unsigned() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+    }
+    Ok(())
+}
+
+/// Raises the soft limit of open files of the calling process to the hard one.
+pub fn raise_open_files() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is valid for both calls.
+    unsafe {
+        check(libc::c_long::from(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit)))?;
+        limit.rlim_cur = limit.rlim_max;
+        check(libc::c_long::from(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)))?;
+    }
+    Ok(())
+}
+
 /// Lowers both limits of open files of the calling process to `at_most`. Async-signal-safe.
 pub fn limit_open_files(at_most: u64) -> io::Result<()> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -98,17 +135,25 @@ pub fn limit_open_files(at_most: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn start_ticks(pid: i32) -> Option<u64> {
-    read_stat(pid).map(|(_, start)| start)
-}
-
-fn read_stat(pid: i32) -> Option<(char, u64)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// State and start time of the process that has `pid` now. `None`: there is none.
+fn read_stat(pid: i32) -> io::Result<Option<(char, u64)>> {
+    let stat = match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) =>
+        {
+            return Ok(None);
+        }
+        other => other?,
+    };
     // The name in parentheses may hold anything, so count from its last closing one.
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ');
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+    let fields =
+        stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect::<Vec<_>>()).unwrap_or_default();
+    let state = fields.first().and_then(|field| field.chars().next());
+    let start = fields.get(19).and_then(|field| field.parse().ok());
+    match (state, start) {
+        (Some(state), Some(start)) => Ok(Some((state, start))),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
 
 #[cfg(test)]

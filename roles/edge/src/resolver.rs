@@ -19,6 +19,11 @@ use tokio::time::timeout;
 const PER_GUEST: u32 = 256;
 /// Open questions of all guests.
 const IN_ALL: u32 = 8192;
+/// Open connections of one guest. Each holds a descriptor of ours while it is silent, so without a limit one guest
+/// could leave none for the others.
+const STREAMS_PER_GUEST: u32 = 32;
+/// A pause after a connection could not be accepted, so that the loop does not spin while no descriptor is left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long one server is waited for before the next is asked.
 const SERVER_LIMIT: Duration = Duration::from_secs(3);
 /// How long a connection may be silent.
@@ -60,9 +65,18 @@ async fn serve_datagrams(socket: Arc<UdpSocket>, shared: Arc<Shared>) -> io::Res
 
 async fn serve_streams(listener: TcpListener, shared: Arc<Shared>) -> io::Result<()> {
     loop {
-        let (mut stream, guest) = listener.accept().await?;
+        let (mut stream, guest) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Some(place) = count_in(&shared.streams, guest.ip(), STREAMS_PER_GUEST) else { continue };
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
+            let _place = place;
             // A connection may carry several questions, one after the other.
             while let Ok(Ok(question)) = timeout(IDLE_LIMIT, read_message(&mut stream)).await {
                 let Some(_turn) = shared.enter(guest.ip(), &question) else { return };
@@ -82,29 +96,28 @@ async fn serve_streams(listener: TcpListener, shared: Arc<Shared>) -> io::Result
 struct Shared {
     file: &'static str,
     servers: Mutex<(Option<SystemTime>, Vec<SocketAddr>)>,
-    open: Mutex<HashMap<IpAddr, u32>>,
+    open: Counts,
+    streams: Counts,
 }
+
+/// How much of something each guest holds.
+type Counts = Arc<Mutex<HashMap<IpAddr, u32>>>;
 
 impl Shared {
     fn new(file: &'static str) -> Self {
-        Self { file, servers: Mutex::default(), open: Mutex::default() }
+        Self { file, servers: Mutex::default(), open: Counts::default(), streams: Counts::default() }
     }
 
     /// Lets a question in, unless it is none or its guest has too many.
-    fn enter(self: &Arc<Self>, guest: IpAddr, question: &[u8]) -> Option<Turn> {
+    fn enter(&self, guest: IpAddr, question: &[u8]) -> Option<Turn> {
         if !is_question(question) {
             return None;
         }
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.values().sum::<u32>() >= IN_ALL {
+        let in_all: u32 = self.open.lock().unwrap_or_else(PoisonError::into_inner).values().sum();
+        if in_all >= IN_ALL {
             return None;
         }
-        let count = open.entry(guest).or_default();
-        if *count >= PER_GUEST {
-            return None;
-        }
-        *count += 1;
-        Some(Turn { shared: Arc::clone(self), guest })
+        count_in(&self.open, guest, PER_GUEST)
     }
 
     /// The host's name servers, read again when the file changed.
@@ -146,19 +159,30 @@ impl Shared {
     }
 }
 
-/// One open question of a guest.
+/// One more of what `guest` holds, unless it has `at_most` already.
+fn count_in(counts: &Counts, guest: IpAddr, at_most: u32) -> Option<Turn> {
+    let mut held = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = held.entry(guest).or_default();
+    if *count >= at_most {
+        return None;
+    }
+    *count += 1;
+    Some(Turn { counts: Arc::clone(counts), guest })
+}
+
+/// One of what a guest holds: an open question, or a connection.
 struct Turn {
-    shared: Arc<Shared>,
+    counts: Counts,
     guest: IpAddr,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.guest) {
+        let mut held = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.guest) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.guest);
+                held.remove(&self.guest);
             }
         }
     }
@@ -252,5 +276,22 @@ mod tests {
         assert!(shared.enter(modest, QUESTION).is_some());
         drop(turns);
         assert!(shared.enter(greedy, QUESTION).is_some());
+    }
+
+    #[tokio::test]
+    async fn one_guest_cannot_hold_all_descriptors() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(serve_streams(listener, Arc::new(Shared::new("/nonexistent"))));
+        let mut kept = Vec::new();
+        for _ in 0..STREAMS_PER_GUEST {
+            kept.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut refused = TcpStream::connect(address).await.unwrap();
+        assert_eq!(refused.read(&mut [0; 1]).await.unwrap(), 0, "one connection too many is closed at once");
+        let first = &mut kept[0];
+        write_message(first, QUESTION).await.unwrap();
+        assert!(answers(QUESTION, &read_message(first).await.unwrap()), "the others are served");
+        serving.abort();
     }
 }

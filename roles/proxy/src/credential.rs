@@ -81,6 +81,28 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
+/// Takes the cookies that carry tokens out, those of other sandboxes too: a browser sends them all, and what runs
+/// in one sandbox is to learn no way into another.
+pub(crate) fn remove_cookies(headers: &mut HeaderMap) {
+    let header::Entry::Occupied(cookies) = headers.entry(header::COOKIE) else { return };
+    let (_, values) = cookies.remove_entry_mult();
+    let kept: Vec<HeaderValue> = values.filter_map(|value| without_ours(&value)).collect();
+    for value in kept {
+        headers.append(header::COOKIE, value);
+    }
+}
+
+/// The cookies of one header that are not ours, byte for byte.
+fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
+    let is_ours = |pair: &&[u8]| pair.trim_ascii().starts_with(COOKIE_PREFIX.as_bytes());
+    let pairs: Vec<&[u8]> = value.as_bytes().split(|&byte| byte == b';').collect();
+    if !pairs.iter().any(is_ours) {
+        return Some(value.clone());
+    }
+    let kept: Vec<&[u8]> = pairs.into_iter().filter(|pair| !is_ours(pair)).map(<[u8]>::trim_ascii).collect();
+    if kept.is_empty() { None } else { HeaderValue::from_bytes(&kept.join(b"; ".as_slice())).ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
@@ -117,5 +139,16 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         assert_eq!(Presented::of(&request, "abc").in_order().count(), 0);
+    }
+
+    #[test]
+    fn no_sandboxs_token_goes_on_in_a_cookie() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", HeaderValue::from_static("a=b; daytona-sandbox-auth-abc=t;c=d"));
+        headers.append("cookie", HeaderValue::from_static("daytona-sandbox-auth-other=t"));
+        headers.append("cookie", HeaderValue::from_static("e=f;g"));
+        remove_cookies(&mut headers);
+        let left: Vec<&str> = headers.get_all("cookie").iter().map(|value| value.to_str().unwrap()).collect();
+        assert_eq!(left, ["a=b; c=d", "e=f;g"]);
     }
 }

@@ -55,6 +55,7 @@ pub(crate) async fn forward(
     for ours in &OURS {
         request.headers_mut().remove(ours);
     }
+    credential::remove_cookies(request.headers_mut());
     if let Some(upgrade) = &upgrade {
         request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         request.headers_mut().insert(header::UPGRADE, upgrade.clone());

@@ -146,7 +146,7 @@ impl Runner {
         parts.spawn(pairs::refill(Arc::clone(&context), shutdown.clone()));
         parts.spawn(reap::run(Arc::clone(&context), registry.clone(), shutdown.clone()));
         parts.spawn(http::serve(wishes, Arc::clone(&context), registry.clone(), shutdown.clone()));
-        parts.spawn(open::serve(opens, Arc::clone(&context), registry.clone(), shutdown.clone()));
+        parts.spawn(open::serve(opens, Arc::clone(&context), shutdown.clone()));
         parts.close();
         shutdown.cancelled().await;
         parts.wait().await;

@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::Context;
-use crate::sandbox::{self, Registry};
+use crate::sandbox;
 
 /// A request is one line of JSON and no longer than this.
 const REQUEST_LIMIT: usize = 512;
@@ -55,12 +55,7 @@ impl axum::serve::Listener for PeerChecked {
 }
 
 /// Serves `listener` until `shutdown`.
-pub(crate) async fn serve(
-    listener: UnixListener,
-    context: Arc<Context>,
-    _registry: Registry,
-    shutdown: CancellationToken,
-) {
+pub(crate) async fn serve(listener: UnixListener, context: Arc<Context>, shutdown: CancellationToken) {
     let listener = PeerChecked { listener, front_uid: context.config.front_uid };
     loop {
         let stream = tokio::select! {

@@ -62,9 +62,12 @@ pub(crate) async fn reap_all(context: &Arc<Context>, registry: &Registry) {
 async fn reap_strangers(context: &Arc<Context>, registry: &Registry) {
     let (working, known) = (Arc::clone(context), registry.clone());
     blocking(move || {
+        // A sandbox that is removed while this looks around is in the lists and, a moment later, nobody's.
+        let known_before = known.ids();
+        let is_stranger = |id: SandboxId| !known_before.contains(&id) && !known.knows(id);
         match working.drivers.runtime.list() {
             Ok(found) => {
-                for id in found.into_iter().filter(|&id| !known.knows(id)) {
+                for id in found.into_iter().filter(|&id| is_stranger(id)) {
                     tracing::info!(sandbox.id = %id, "removing a runtime state that nobody owns");
                     if let Err(error) = working.drivers.runtime.remove(id) {
                         tracing::warn!(sandbox.id = %id, reason = chain(&error), "could not remove it");
@@ -77,13 +80,13 @@ async fn reap_strangers(context: &Arc<Context>, registry: &Registry) {
             std::fs::read_dir(sandbox::socket_directory(&working.config)).into_iter().flatten().flatten();
         for socket in sockets {
             let id = socket.file_name().to_str().and_then(|name| name.parse::<SandboxId>().ok());
-            if id.is_some_and(|id| !known.knows(id)) {
+            if id.is_some_and(is_stranger) {
                 let _ = std::fs::remove_file(socket.path());
             }
         }
         match working.drivers.storage.list_volumes() {
             Ok(found) => {
-                for id in found.into_iter().filter(|&id| !known.knows(id)) {
+                for id in found.into_iter().filter(|&id| is_stranger(id)) {
                     quarantine(&working, id);
                 }
             }

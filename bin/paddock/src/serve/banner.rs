@@ -37,8 +37,8 @@ impl Banner {
              key     {key}\n\n  \
              Try it from another shell:\n\n    \
              eval \"$(paddock env)\"\n    \
-             pip install daytona\n    \
-             python3 -c 'from daytona import Daytona; print(Daytona().create().process.exec(\"uname -a\").result)'\n\n"
+             python3 -m venv ~/daytona && ~/daytona/bin/pip install daytona\n    \
+             ~/daytona/bin/python -c 'from daytona import Daytona; print(Daytona().create().process.exec(\"uname -a\").result)'\n\n"
         ));
     }
 }

@@ -71,6 +71,15 @@ pub(crate) fn supervise(config: &Config) -> Result<()> {
     if unsafe { libc::geteuid() } != 0 {
         bail!("paddock serve must be started as root: it makes namespaces, mounts and control groups");
     }
+    // Who may read what is said file by file; a stricter mask of the administrator's shell would lock the front out of
+    // its directories, and guests out of what is made for them.
+    #[expect(unsafe_code, reason = "one call that takes an integer")]
+    // SAFETY: as said, and it cannot fail.
+    unsafe {
+        libc::umask(0o022);
+    }
+    // Children inherit it: each sandbox takes descriptors of the runner, each request of the front.
+    paddock_sys::process::raise_open_files().context("could not raise the limit of open files")?;
     let user = user::find(&config.front_user)?;
     make_directories(config, user)?;
     let _lock = lock(config)?;
@@ -173,10 +182,11 @@ impl Supervised {
         let descriptors = self.descriptors.clone();
         let user = self.user;
         let drop_to = (self.role == "front").then_some((user.uid, user.gid));
+        let parent = std::process::id();
         #[expect(unsafe_code, reason = "the child is prepared between fork and exec")]
         // SAFETY: only system calls on integers, all async-signal-safe.
         unsafe {
-            command.pre_exec(move || signals::prepare_child(&descriptors, drop_to));
+            command.pre_exec(move || signals::prepare_child(parent, &descriptors, drop_to));
         }
         let child = command.spawn().with_context(|| format!("could not start the {}", self.role))?;
         tracing::info!(role = self.role, pid = child.id(), "started");

@@ -26,10 +26,11 @@ pub(super) fn spawn(sockets: &[BorrowedFd<'_>; 2], user: User) -> Result<tokio::
     let descriptors = sockets.map(|socket| socket.as_raw_fd());
     let mut command = tokio::process::Command::new(own);
     command.args(["serve", "--role", "resolver"]).kill_on_drop(true);
+    let parent = std::process::id();
     #[expect(unsafe_code, reason = "the child is prepared between fork and exec")]
     // SAFETY: only system calls on integers, all async-signal-safe.
     unsafe {
-        command.pre_exec(move || signals::prepare_child(&descriptors, Some((user.uid, user.gid))));
+        command.pre_exec(move || signals::prepare_child(parent, &descriptors, Some((user.uid, user.gid))));
     }
     command.spawn().context("could not start the resolver")
 }

@@ -1,5 +1,6 @@
 //! The runner's process: its drivers from the settings, then the role.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -18,8 +19,23 @@ use tokio_util::sync::CancellationToken;
 use super::resolver;
 use crate::{paths, toolbox, user};
 
+/// Waits until no other runner of this instance is there, and keeps any from starting while the file is open.
+///
+/// A runner outlives a supervisor that was killed by as long as a launch takes; at its end it gives back what it holds by
+/// number, which by then could belong to its successor's sandboxes.
+pub(crate) fn lock(config: &Config) -> Result<File> {
+    let path = paths::run(config).join("runner.lock");
+    let file = File::create(&path).with_context(|| format!("could not open {}", path.display()))?;
+    if file.try_lock().is_err() {
+        tracing::info!("waiting for the end of a runner that is there already");
+        file.lock().with_context(|| format!("could not lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
 /// Runs until SIGTERM.
 pub(crate) fn run(config: &Config) -> Result<()> {
+    let _lock = lock(config)?;
     // Before any other thread: the process moves as a whole.
     host::enter_namespace(&paths::run(config)).context("could not enter the runner's mount namespace")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;

@@ -82,7 +82,7 @@ pub(super) fn send(pid: i32, signal: i32) {
 
 /// Runs in a child between fork and exec: descriptors to 3, 4, …, signals as usual, death with the supervisor,
 /// and for `drop_to` (uid, gid) the loss of every privilege, for ever.
-pub(super) fn prepare_child(descriptors: &[i32], drop_to: Option<(u32, u32)>) -> io::Result<()> {
+pub(super) fn prepare_child(parent: u32, descriptors: &[i32], drop_to: Option<(u32, u32)>) -> io::Result<()> {
     let check = |result: libc::c_int| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) };
     // SAFETY: only async-signal-safe calls on integers and on local memory.
     unsafe {
@@ -112,6 +112,10 @@ pub(super) fn prepare_child(descriptors: &[i32], drop_to: Option<(u32, u32)>) ->
         }
         // After the change of user, which clears it.
         check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM, 0, 0, 0))?;
+        // A parent that died before this line sends nothing any more.
+        if libc::getppid().cast_unsigned() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
     }
     Ok(())
 }

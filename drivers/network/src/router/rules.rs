@@ -19,6 +19,9 @@ const DENIED: &str = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254
 const CONNECTIONS: u32 = 8192;
 
 /// Loads the router's table, in the router's namespace, in one step: there is no moment without rules.
+///
+/// Questions to the resolver are not tracked: a guest that asks from every port it has would fill the table that all share,
+/// and what limits its connections to the outside does not see them.
 pub(super) fn load_router(host_addresses: &[IpAddr], blocked: &[String]) -> Result<(), Error> {
     let mut text = String::from("table inet paddock\ndelete table inet paddock\n");
     let mut hosts = String::new();
@@ -42,6 +45,14 @@ table inet paddock {{
     set hosts {{ type ipv4_addr; {elements} }}
     set blocked {{ type ifname; {blocked} }}
     set connections {{ type ipv4_addr; flags dynamic; size 65535; }}
+    chain questions {{
+        type filter hook prerouting priority raw;
+        iifname "s*" ip daddr {resolver} meta l4proto {{ tcp, udp }} th dport 53 notrack
+    }}
+    chain answers {{
+        type filter hook output priority raw;
+        ip saddr {resolver} meta l4proto {{ tcp, udp }} th sport 53 notrack
+    }}
     chain forward {{
         type filter hook forward priority filter; policy drop;
         iifname @blocked goto refuse
@@ -85,6 +96,11 @@ pub(super) fn blocked_now() -> Result<Vec<String>, Error> {
         .stdin(Stdio::null())
         .output()
         .map_err(Error::io("run nft"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() && !complaint.contains("No such file or directory") {
+        // Not "nobody is blocked": that would open every blocked sandbox.
+        return Err(Error::Rules(complaint.trim().to_owned()));
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     let elements = text.split_once("elements = {").and_then(|(_, rest)| rest.split_once('}'));
     let names = elements.map_or("", |(elements, _)| elements).split(',');

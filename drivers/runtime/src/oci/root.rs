@@ -34,6 +34,8 @@ pub(super) fn assemble(launch: &Launch<'_>, stage: &Path) -> Result<Bundle, Erro
     let tmpfs =
         mount::make("tmpfs", &[("mode", Some("0755"))], mount::Attributes { nodev: false, nosuid: true })
             .map_err(step("make a stage"))?;
+    // Instances share it, and one that is removed may have taken it along.
+    fs::create_dir_all(stage).map_err(step("make a place for the stage"))?;
     mount::attach(&tmpfs, stage).map_err(step("mount the stage"))?;
     let bundle = Bundle {
         path: stage.to_owned(),

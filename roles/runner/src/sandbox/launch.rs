@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use paddock_driver_network::{Policy, Port};
@@ -119,7 +120,14 @@ pub(super) fn launch(
     let mut undo = Undo::new();
     let connected = pairs::take(context)?;
     let (port, first_id) = (connected.port, connected.pair.range.first);
-    undo.push(move || pairs::release(context, port, first_id));
+    let is_clean = Arc::new(AtomicBool::new(true));
+    let clean = Arc::clone(&is_clean);
+    undo.push(move || {
+        // Ids that something may still run with are nobody else's; the next start of the runner looks again.
+        if clean.load(Ordering::SeqCst) {
+            pairs::release(context, port, first_id);
+        }
+    });
     let spec = entry.wish.spec.clone();
     if spec.network == NetworkPolicy::Blocked {
         context.drivers.network.set_policy(port, Policy::Blocked)?;
@@ -131,6 +139,7 @@ pub(super) fn launch(
     paddock_failpoint::hit("runner.launch.after_socket")?;
     undo.push(move || {
         if let Err(error) = context.drivers.runtime.remove(id) {
+            is_clean.store(false, Ordering::SeqCst);
             tracing::warn!(sandbox.id = %id, reason = chain(&error), "could not clean up after a failed launch");
         }
     });

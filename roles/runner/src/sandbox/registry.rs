@@ -1,6 +1,6 @@
 //! Finds the task of an id, and decides which wishes are let in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -90,6 +90,11 @@ impl Registry {
         self.tasks().contains_key(&id)
     }
 
+    /// Every id that a task owns.
+    pub(crate) fn ids(&self) -> BTreeSet<SandboxId> {
+        self.tasks().keys().copied().collect()
+    }
+
     fn observe(&self, id: SandboxId, wish: &Wish) -> Observation {
         self.context.hub.get(id).unwrap_or(Observation {
             id,
@@ -105,9 +110,14 @@ impl Registry {
         tokio::spawn(async move {
             let id = task.id();
             task.run().await;
-            let Some(sender) = registry.tasks().remove(&id) else { return };
-            let wish = sender.borrow().clone();
-            Task::farewell(&registry.context, &wish, id);
+            let wish = {
+                // Nobody may find the task gone and begin anew before its last word is said.
+                let mut tasks = registry.tasks();
+                let Some(sender) = tasks.remove(&id) else { return };
+                let wish = sender.borrow().clone();
+                Task::farewell(&registry.context, &wish, id);
+                wish
+            };
             // A wish that came in when the task had already decided to end is a wish for a new one.
             if wish.desired != Desired::Absent
                 && let Err(refused) = registry.wish(id, wish)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paddock_types::SandboxId;
-use paddock_wire_runner::{Existence, Observation, Observed, Wish};
+use paddock_wire_runner::{Desired, Existence, Observation, Observed, Wish};
 use tokio::sync::watch;
 
 use super::end::Watched;
@@ -16,6 +16,9 @@ use crate::{Context, blocking, chain};
 
 /// How long after a removal failed it is tried again.
 const REMOVAL_RETRY: Duration = Duration::from_secs(3);
+
+/// How long after a look that told nothing the next is taken.
+const LOOK_RETRY: Duration = Duration::from_millis(500);
 
 /// One sandbox, as its task knows it.
 pub(super) struct Task {
@@ -101,17 +104,13 @@ impl Task {
 
     /// Sets `place` to what is on the host; what is half there becomes nothing.
     async fn look_around(&mut self) {
-        if let Some(running) = &self.entry.running
-            && running.boot == self.context.journal.boot
-            && let Ok(Some(pidfd)) = running.process().open()
-            && let Ok(watched) = Watched::new(pidfd)
-        {
+        if let Some(watched) = self.find_running().await {
             self.watched = Some(watched);
             self.place = Place::Running;
             self.past.reached = Some(self.entry.wish.generation);
             return;
         }
-        if let Some(running) = self.entry.running.take()
+        if let Some(running) = &self.entry.running
             && self.entry.reached == Some(self.entry.wish.generation)
         {
             self.reason = Some(if running.boot == self.context.journal.boot {
@@ -119,10 +118,9 @@ impl Task {
             } else {
                 "the host was restarted".to_owned()
             });
-            self.clean_up(Some(running)).await;
-        } else {
-            self.clean_up(None).await;
         }
+        // What fails here is tried again before anything else is done with the sandbox.
+        let _ = self.clean_up().await;
         let (context, id) = (Arc::clone(&self.context), self.id);
         let volume =
             blocking(move || context.drivers.storage.list_volumes().map(|ids| ids.contains(&id))).await;
@@ -131,6 +129,20 @@ impl Task {
         if self.place == Place::Stopped && !self.entry.seeded && self.entry.reached.is_none() {
             // Half made and never run: a launch makes it whole.
             self.place = Place::Absent;
+        }
+    }
+
+    /// The first process of the journal, if it runs. Looks until it can tell: a sandbox that could not be looked at must
+    /// not be taken for one that ended, and be ended.
+    async fn find_running(&self) -> Option<Watched> {
+        let running =
+            self.entry.running.as_ref().filter(|running| running.boot == self.context.journal.boot)?;
+        loop {
+            match running.process().open().and_then(|pidfd| pidfd.map(Watched::new).transpose()) {
+                Ok(found) => return found,
+                Err(error) => tracing::warn!(sandbox.id = %self.id, %error, "cannot tell whether it runs"),
+            }
+            tokio::time::sleep(LOOK_RETRY).await;
         }
     }
 
@@ -168,8 +180,13 @@ impl Task {
             self.reason = None;
         }
         self.entry.wish = wish;
-        self.write_journal().await;
         self.written = true;
+        // Nothing is made that is not written down; removal needs no more than what is known already.
+        if let Err(reason) = self.write_journal().await
+            && self.entry.wish.desired != Desired::Absent
+        {
+            self.fail(reason);
+        }
     }
 
     /// Says what is so, then waits for a wish or for the sandbox to end by itself.
@@ -180,6 +197,10 @@ impl Task {
             Place::Stopped => Observed::Stopped,
             Place::Absent => Observed::Absent,
         };
+        if observed == Observed::Started {
+            // It runs for the present wish too: should it end by itself, it is not started anew.
+            self.past.reached = Some(self.entry.wish.generation);
+        }
         self.report(observed);
         match &self.watched {
             None => drop(self.wishes.changed().await),
@@ -202,14 +223,20 @@ impl Task {
         });
         self.watched = None;
         self.place = Place::Stopped;
-        let running = self.entry.running.take();
-        self.clean_up(running).await;
-        self.write_journal().await;
+        // What fails here is tried again before the next start or removal.
+        let _ = self.clean_up().await;
+        let _ = self.write_journal().await;
     }
 
     async fn launch(&mut self) -> Step {
         self.reason = None;
         let Some(layers) = self.wait_for_root().await else { return Step::Again };
+        if self.entry.running.is_some()
+            && let Err(reason) = self.clean_up().await
+        {
+            self.fail(reason);
+            return Step::Again;
+        }
         self.report(if self.place == Place::Absent { Observed::Creating } else { Observed::Starting });
         let (context, id, mut entry) = (Arc::clone(&self.context), self.id, self.entry.clone());
         let shared = Arc::clone(&context);
@@ -224,7 +251,7 @@ impl Task {
         match launched {
             Ok(running) => self.launched(running).await,
             Err(error) => {
-                self.clean_up(None).await;
+                let _ = self.clean_up().await;
                 self.place = if self.entry.seeded { Place::Stopped } else { Place::Absent };
                 self.fail(chain(&error));
             }
@@ -233,17 +260,23 @@ impl Task {
     }
 
     async fn launched(&mut self, running: Running) {
-        let watched = running.process().open().and_then(|pidfd| pidfd.map(Watched::new).transpose());
+        let opened = running.process().open().and_then(|pidfd| pidfd.map(Watched::new).transpose());
         self.past = Past { reached: Some(self.entry.wish.generation), failed: None };
         self.entry.reached = self.past.reached;
         self.entry.running = Some(running);
-        match watched {
+        match opened {
             Ok(Some(watched)) => {
                 self.watched = Some(watched);
                 self.place = Place::Running;
-                self.write_journal().await;
             }
-            Ok(None) | Err(_) => self.ended_by_itself().await,
+            Ok(None) | Err(_) => return self.ended_by_itself().await,
+        }
+        // One that is not written down would be taken for a leftover by the next runner, and ended: better not to have it.
+        if let Err(reason) = self.write_journal().await {
+            self.watched = None;
+            self.place = Place::Stopped;
+            let _ = self.clean_up().await;
+            self.fail(reason);
         }
     }
 
@@ -287,7 +320,7 @@ impl Task {
     }
 
     async fn end(&mut self, at_once: bool) -> Step {
-        self.report(if self.entry.wish.desired == paddock_wire_runner::Desired::Absent {
+        self.report(if self.entry.wish.desired == Desired::Absent {
             Observed::Removing
         } else {
             Observed::Stopping
@@ -305,24 +338,26 @@ impl Task {
             .and_then(|()| paddock_failpoint::hit("runner.end.after_signal").map_err(std::io::Error::other));
         if let Err(error) = ended {
             self.fail(format!("could not stop it: {error}"));
-            if self.entry.wish.desired == paddock_wire_runner::Desired::Absent {
+            if self.entry.wish.desired == Desired::Absent {
                 tokio::time::sleep(REMOVAL_RETRY).await;
             }
             return Step::Again;
         }
         self.watched = None;
-        let running = self.entry.running.take();
-        self.clean_up(running).await;
         self.place = Place::Stopped;
-        self.write_journal().await;
+        // What fails here is tried again before the next start or removal.
+        let _ = self.clean_up().await;
+        let _ = self.write_journal().await;
         Step::Again
     }
 
     async fn remove(&mut self) -> Step {
         self.report(Observed::Removing);
-        self.clean_up(None).await;
+        // Files of a sandbox of which anything may still run are not removed.
+        let cleaned = self.clean_up().await;
         let (context, id) = (Arc::clone(&self.context), self.id);
         let removed = blocking(move || {
+            cleaned?;
             paddock_failpoint::hit("runner.remove.before_volume").map_err(|error| chain(&error))?;
             context.drivers.storage.delete_volume(id).map_err(|error| chain(&error))?;
             paddock_failpoint::hit("runner.remove.after_volume").map_err(|error| chain(&error))?;
@@ -355,19 +390,29 @@ impl Task {
         });
     }
 
-    async fn clean_up(&self, running: Option<Running>) {
-        let (context, id) = (Arc::clone(&self.context), self.id);
+    /// Removes what the runtime keeps of it and gives back what it held. What could not be given back stays noted.
+    async fn clean_up(&mut self) -> Result<(), String> {
+        let (context, id, running) = (Arc::clone(&self.context), self.id, self.entry.running.clone());
         let cleaned = blocking(move || launch::clean_up(&context, id, running.as_ref())).await;
-        if let Err(error) = cleaned {
-            tracing::warn!(sandbox.id = %self.id, reason = chain(&error), "left for the reaper");
+        match cleaned {
+            Ok(()) => {
+                self.entry.running = None;
+                Ok(())
+            }
+            Err(error) => {
+                let reason = chain(&error);
+                tracing::warn!(sandbox.id = %self.id, reason, "could not clean up");
+                Err(reason)
+            }
         }
     }
 
-    async fn write_journal(&self) {
+    async fn write_journal(&self) -> Result<(), String> {
         let (context, id, entry) = (Arc::clone(&self.context), self.id, self.entry.clone());
-        if let Err(error) = blocking(move || context.journal.write(id, &entry)).await {
+        blocking(move || context.journal.write(id, &entry)).await.map_err(|error| {
             tracing::error!(sandbox.id = %self.id, %error, "could not write the journal");
-        }
+            format!("could not write the runner's journal: {error}")
+        })
     }
 
     fn fail(&mut self, reason: String) {
@@ -390,5 +435,5 @@ impl Task {
 
 /// Whether a wish for a sandbox that nothing is known of needs a task at all.
 pub(super) fn is_about_nothing(wish: &Wish) -> bool {
-    wish.desired == paddock_wire_runner::Desired::Absent && wish.existence == Existence::Create
+    wish.desired == Desired::Absent && wish.existence == Existence::Create
 }
