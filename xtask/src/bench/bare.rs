@@ -86,13 +86,17 @@ impl Bare {
     fn crun(&self, arguments: &[&str]) -> Result<Output> {
         let null = || File::options().read(true).write(true).open(&self.null).map(Stdio::from);
         let mut command = Command::new("crun");
-        command.arg("--root").arg(self.place.join("state")).args(arguments).stdin(null()?).stderr(null()?);
+        // Its complaints go to a file: a pipe would be held open by the sandbox.
+        let log = self.place.join("log");
+        command.arg("--root").arg(self.place.join("state")).arg("--log").arg(&log);
+        command.args(arguments).stdin(null()?).stderr(null()?);
         // A detached sandbox holds its output open: only a command inside gets a pipe.
         let is_exec = arguments.first() == Some(&"exec");
         command.stdout(if is_exec { Stdio::piped() } else { null()? });
         let output = command.spawn().and_then(std::process::Child::wait_with_output)?;
         if !output.status.success() {
-            bail!("crun {} ended with {}", arguments.join(" "), output.status);
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            bail!("crun {} ended with {}: {}", arguments.join(" "), output.status, said.trim());
         }
         Ok(output)
     }

@@ -72,7 +72,7 @@ pub(super) fn per_sandbox(bench: &Bench<'_>, table: &mut Table) -> Result<()> {
             .promised(PROMISE),
     );
     table.add(Row::new(&figure, "kernel (slab, tables, stacks, per-CPU)", Unit::Mebibytes, &kernel));
-    table.add(Row::new("server at rest", "all processes, after a day's work", Unit::Mebibytes, &rest));
+    table.add(Row::new("server at rest", "all processes, after the sandboxes above", Unit::Mebibytes, &rest));
     Ok(())
 }
 
