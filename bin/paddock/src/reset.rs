@@ -47,8 +47,12 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
     fs::remove_dir_all(&config.data)
         .with_context(|| format!("could not remove {}", config.data.display()))?;
     // The last instance of the host takes the shared directories along.
-    for shared in ["ids", "slots", "stage", ""] {
-        let _ = fs::remove_dir(leases.join(shared));
+    // Each server has a slot as long as it lives. The stage is always empty, and says nothing of who uses it: to
+    // remove it under another server would break that one's launches.
+    let _ = fs::remove_dir(leases.join("ids"));
+    if fs::remove_dir(leases.join("slots")).is_ok() {
+        let _ = fs::remove_dir(paths::stage());
+        let _ = fs::remove_dir(leases);
     }
     println!("removed everything of instance {:?}", config.instance);
     Ok(())

@@ -113,8 +113,10 @@ impl Bare {
 
     fn document(&self, seccomp: Value) -> Value {
         let mapping = json!([{ "containerID": 0, "hostID": FIRST_ID, "size": 65_536 }]);
+        // Without one for control groups: crun makes that after `run` has returned, and an `exec` that comes before
+        // is refused.
         let namespaces =
-            ["user", "network", "mount", "pid", "ipc", "uts", "cgroup"].map(|kind| json!({ "type": kind }));
+            ["user", "network", "mount", "pid", "ipc", "uts"].map(|kind| json!({ "type": kind }));
         json!({
             "ociVersion": "1.0.2",
             "root": { "path": self.place.join("merged"), "readonly": false },

@@ -14,6 +14,7 @@ mod interrupt;
 mod memory;
 mod raw;
 mod sdk;
+mod trace;
 mod transfer;
 mod wire;
 
@@ -68,7 +69,7 @@ pub(crate) fn run(what: What) -> Result<()> {
 fn measure(server: &Server, python: PathBuf, what: What) -> Result<()> {
     let bench = Bench { server, raw: Raw::find(server)?, python, root: builtin_root()? };
     if what == What::Trace {
-        bail!("not yet");
+        return trace::measure(&bench);
     }
     let mut table = Table::new();
     let result = figures(&bench, &mut table);

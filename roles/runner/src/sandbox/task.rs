@@ -6,6 +6,7 @@ use std::time::Duration;
 use paddock_types::SandboxId;
 use paddock_wire_runner::{Existence, Observation, Observed, Wish};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use super::end::Watched;
 use super::launch;
@@ -213,9 +214,11 @@ impl Task {
         self.report(if self.place == Place::Absent { Observed::Creating } else { Observed::Starting });
         let (context, id, mut entry) = (Arc::clone(&self.context), self.id, self.entry.clone());
         let shared = Arc::clone(&context);
-        let Ok(turn) = shared.launches.acquire().await else { return Step::Gone };
+        let waiting = tracing::debug_span!("turn", sandbox.id = %id);
+        let Ok(turn) = shared.launches.acquire().instrument(waiting).await else { return Step::Gone };
         let (entry, launched) = blocking(move || {
-            let launched = launch::launch(&context, id, &mut entry, &layers);
+            let span = tracing::debug_span!("launch", sandbox.id = %id);
+            let launched = span.in_scope(|| launch::launch(&context, id, &mut entry, &layers));
             (entry, launched)
         })
         .await;
@@ -365,7 +368,9 @@ impl Task {
 
     async fn write_journal(&self) {
         let (context, id, entry) = (Arc::clone(&self.context), self.id, self.entry.clone());
-        if let Err(error) = blocking(move || context.journal.write(id, &entry)).await {
+        let span = tracing::debug_span!("journal", sandbox.id = %id);
+        let written = blocking(move || span.in_scope(|| context.journal.write(id, &entry))).await;
+        if let Err(error) = written {
             tracing::error!(sandbox.id = %self.id, %error, "could not write the journal");
         }
     }
