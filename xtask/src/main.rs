@@ -5,6 +5,7 @@
 //! | `openapi` | writes `openapi/control.json` from the handlers |
 //! | `facts --reference DIR` | writes `openapi/reference.facts.json` from the reference's documents |
 //! | `differences` | prints what is different from the reference and not explained |
+//! | `bench [--trace]` | measures a release server against bare baselines; with `--trace` only shows where a create's time goes |
 //! | `test [ARGUMENTS]` | every check; arguments go to the test runner and leave out what is no test |
 //! | `tidy` | checks who depends on whom, and that every crate inherits the workspace's rules |
 //!
@@ -12,10 +13,12 @@
 
 #![expect(clippy::print_stdout, reason = "a command of the repository speaks to whoever runs it")]
 
+mod bench;
 mod differences;
 mod facts;
 mod openapi;
 mod sdk;
+mod server;
 mod test;
 mod tidy;
 
@@ -33,9 +36,11 @@ fn main() -> anyhow::Result<()> {
             report("unexplained differences from the reference", &differences::check(&root())?)
         }
         ["tidy"] => report("untidy", &tidy::check(&root())?),
+        ["bench"] => bench::run(bench::What::Figures),
+        ["bench", "--trace"] => bench::run(bench::What::Trace),
         ["test", ..] => test::run(&arguments[1..]),
         _ => bail!(
-            "usage: cargo xtask test [ARGUMENTS] | openapi | facts --reference DIR | differences | tidy"
+            "usage: cargo xtask test [ARGUMENTS] | bench [--trace] | openapi | facts --reference DIR | differences | tidy"
         ),
     }
 }

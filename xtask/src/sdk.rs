@@ -13,8 +13,20 @@ const TYPESCRIPT: &str = "@daytona/sdk@0.216.0";
 
 /// Installs what is not there yet, and returns the directory.
 pub(crate) fn install() -> Result<PathBuf> {
-    let directory = std::path::absolute("target/sdk")?;
-    fs::create_dir_all(&directory)?;
+    let directory = directory()?;
+    install_python()?;
+    once(&directory, "typescript", TYPESCRIPT, |place| {
+        run(Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+            .arg(place)
+            .arg(TYPESCRIPT))
+    })?;
+    Ok(directory)
+}
+
+/// Installs the Python SDK if it is not there yet, and returns the interpreter that has it.
+pub(crate) fn install_python() -> Result<PathBuf> {
+    let directory = directory()?;
     once(&directory, "python", PYTHON, |place| {
         run(Command::new("python3").args(["-m", "venv"]).arg(place))?;
         run(Command::new(place.join("bin/pip")).args([
@@ -24,12 +36,12 @@ pub(crate) fn install() -> Result<PathBuf> {
             PYTHON,
         ]))
     })?;
-    once(&directory, "typescript", TYPESCRIPT, |place| {
-        run(Command::new("npm")
-            .args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
-            .arg(place)
-            .arg(TYPESCRIPT))
-    })?;
+    Ok(directory.join("python/bin/python"))
+}
+
+fn directory() -> Result<PathBuf> {
+    let directory = std::path::absolute("target/sdk")?;
+    fs::create_dir_all(&directory)?;
     Ok(directory)
 }
 

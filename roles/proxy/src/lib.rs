@@ -24,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use paddock_client::{AuthorizeError, Control};
 use paddock_types::{SandboxId, SandboxState};
 use paddock_wire_control::internal::{Authorize, Authorized};
+use tracing::Instrument;
 
 use credential::Presented;
 use error::ProxyError;
@@ -93,13 +94,15 @@ async fn serve(
     request: Request,
 ) -> Result<Response, ProxyError> {
     let presented = Presented::of(&request, &target.sandbox);
-    let (authorized, by) = authorize(&shared.control, &target.sandbox, &presented).await?;
+    let span = tracing::debug_span!("authorize", sandbox.id = %target.sandbox);
+    let (authorized, by) = authorize(&shared.control, &target.sandbox, &presented).instrument(span).await?;
     if authorized.state != SandboxState::Started {
         return Err(ProxyError::NotStarted { id: authorized.sandbox_id, state: authorized.state });
     }
     let watch = activity::watch(shared.control.clone(), authorized.sandbox_id, request.headers()).await;
-    let mut response =
-        forward::forward(&shared.upstream, authorized.sandbox_id, &target, request, watch).await?;
+    let span = tracing::debug_span!("forward", sandbox.id = %authorized.sandbox_id);
+    let forwarding = forward::forward(&shared.upstream, authorized.sandbox_id, &target, request, watch);
+    let mut response = forwarding.instrument(span).await?;
     // A browser that came with the token in its address goes on with a cookie.
     if let Some(cookie) = presented.cookie_after(by, &target.sandbox) {
         response.headers_mut().append(http::header::SET_COOKIE, cookie);

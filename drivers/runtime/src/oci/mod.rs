@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use paddock_sys::process::{self, Process};
 use paddock_sys::{fd, thread};
 use paddock_types::SandboxId;
+use tracing::debug_span;
 
 use crate::cgroup::Cgroups;
 use crate::{Accidents, Error, Info, Launch, Runtime};
@@ -125,16 +126,20 @@ impl Runtime for Oci {
     }
 
     fn launch(&self, launch: Launch<'_>) -> Result<Process, Error> {
+        let span = debug_span!("runtime");
         let first = thread::scoped(|| {
-            thread::unshare_mounts().map_err(Error::io("make a mount namespace"))?;
-            let bundle = root::assemble(&launch, &self.config.stage)?;
+            let _whole = span.entered();
+            debug_span!("mount namespace")
+                .in_scope(thread::unshare_mounts)
+                .map_err(Error::io("make a mount namespace"))?;
+            let bundle = debug_span!("assemble").in_scope(|| root::assemble(&launch, &self.config.stage))?;
             let cgroup = self.config.cgroups.path_of(&launch.id.to_string());
             let config = config::document(&launch, &bundle, &cgroup, self.config.cgroups.is_unified());
             let config =
                 serde_json::to_vec(&config).map_err(io::Error::from).map_err(Error::io("write a bundle"))?;
             fs::write(bundle.path.join("config.json"), config).map_err(Error::io("write a bundle"))?;
             paddock_failpoint::hit("runtime.launch.before_program")?;
-            self.run_program(&launch, &bundle)
+            debug_span!("runtime program").in_scope(|| self.run_program(&launch, &bundle))
         })?;
         paddock_failpoint::hit("runtime.launch.after_program")?;
         // The kernel ends the one that asks for most; let that be a program of the user's, not the toolbox.

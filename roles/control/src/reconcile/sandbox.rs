@@ -10,6 +10,7 @@ use paddock_planner::sandbox::{Change, Failure, Moment, Observed, Sandbox, Step,
 use paddock_store::sandbox::SandboxStatus;
 use paddock_store::{SandboxRecord, StoreError};
 use paddock_types::{DesiredState, Generation, SandboxId, SandboxState};
+use tracing::Instrument;
 
 use super::apply::apply;
 use super::wish::wish;
@@ -126,7 +127,8 @@ impl Reconciler {
         let Some(wish) = wish(record) else { return Ok(Outcome::Rest(Rest::AtRest)) };
         let operation = operation(&record.status);
         failpoints::hit(operation, Point::BeforeWish)?;
-        let answer = self.client.put_wish(record.id, &wish).await;
+        let span = tracing::debug_span!("wish", sandbox.id = %record.id);
+        let answer = self.client.put_wish(record.id, &wish).instrument(span).await;
         failpoints::hit(operation, Point::AfterWish)?;
         match answer {
             Ok(observation) => {
@@ -161,7 +163,8 @@ impl Reconciler {
     async fn record(&self, mut record: SandboxRecord, status: SandboxStatus) -> Result<Outcome, Error> {
         let operation = operation(&record.status);
         failpoints::hit(operation, Point::BeforeRecord)?;
-        let is_recorded = self.update(&record, &status).await?;
+        let span = tracing::debug_span!("record", sandbox.id = %record.id, to = %status.state);
+        let is_recorded = self.update(&record, &status).instrument(span).await?;
         failpoints::hit(operation, Point::AfterRecord)?;
         if is_recorded {
             tracing::info!(

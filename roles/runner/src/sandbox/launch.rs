@@ -19,6 +19,7 @@ use paddock_types::SandboxId;
 use paddock_undo::Undo;
 use paddock_wire_runner::{NetworkPolicy, SandboxSpec};
 use serde::Deserialize;
+use tracing::debug_span;
 
 use crate::journal::{Entry, Running};
 use crate::{Config, Context, chain, pairs};
@@ -92,9 +93,11 @@ pub(crate) fn socket_directory(config: &Config) -> PathBuf {
 
 /// The volume and first files of a sandbox, made as far as they are missing.
 pub(super) fn make_files(context: &Context, id: SandboxId, entry: &mut Entry) -> Result<PathBuf, Error> {
-    let volume = context.drivers.storage.ensure_volume(id, entry.wish.spec.resources.disk.bytes())?;
+    let limit = entry.wish.spec.resources.disk.bytes();
+    let volume = debug_span!("volume").in_scope(|| context.drivers.storage.ensure_volume(id, limit))?;
     paddock_failpoint::hit("runner.launch.after_volume")?;
     if !entry.seeded {
+        let _step = debug_span!("seed").entered();
         seed(context, id, &volume.upper())?;
         entry.seeded = true;
         context.journal.write(id, entry).map_err(Error::io("write the journal"))?;
@@ -118,7 +121,7 @@ pub(super) fn launch(
 ) -> Result<Running, Error> {
     let volume = make_files(context, id, entry)?;
     let mut undo = Undo::new();
-    let connected = pairs::take(context)?;
+    let connected = debug_span!("pair").in_scope(|| pairs::take(context))?;
     let (port, first_id) = (connected.port, connected.pair.range.first);
     let is_clean = Arc::new(AtomicBool::new(true));
     let clean = Arc::clone(&is_clean);
@@ -159,7 +162,8 @@ pub(super) fn launch(
     drop((listener, report_writer, connected));
     paddock_failpoint::hit("runner.launch.after_program")?;
 
-    let version = wait_until_ready(File::from(std::os::fd::OwnedFd::from(report_reader)), &first)?;
+    let report = File::from(std::os::fd::OwnedFd::from(report_reader));
+    let version = debug_span!("toolbox ready").in_scope(|| wait_until_ready(report, &first))?;
     paddock_failpoint::hit("runner.launch.after_ready")?;
     undo.keep();
     Ok(Running {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use paddock_types::SandboxId;
 use paddock_wire_runner::{Desired, Existence, Observation, Observed, Wish};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use super::end::Watched;
 use super::launch;
@@ -240,9 +241,11 @@ impl Task {
         self.report(if self.place == Place::Absent { Observed::Creating } else { Observed::Starting });
         let (context, id, mut entry) = (Arc::clone(&self.context), self.id, self.entry.clone());
         let shared = Arc::clone(&context);
-        let Ok(turn) = shared.launches.acquire().await else { return Step::Gone };
+        let waiting = tracing::debug_span!("turn", sandbox.id = %id);
+        let Ok(turn) = shared.launches.acquire().instrument(waiting).await else { return Step::Gone };
         let (entry, launched) = blocking(move || {
-            let launched = launch::launch(&context, id, &mut entry, &layers);
+            let span = tracing::debug_span!("launch", sandbox.id = %id);
+            let launched = span.in_scope(|| launch::launch(&context, id, &mut entry, &layers));
             (entry, launched)
         })
         .await;
@@ -409,7 +412,9 @@ impl Task {
 
     async fn write_journal(&self) -> Result<(), String> {
         let (context, id, entry) = (Arc::clone(&self.context), self.id, self.entry.clone());
-        blocking(move || context.journal.write(id, &entry)).await.map_err(|error| {
+        let span = tracing::debug_span!("journal", sandbox.id = %id);
+        let written = blocking(move || span.in_scope(|| context.journal.write(id, &entry))).await;
+        written.map_err(|error| {
             tracing::error!(sandbox.id = %self.id, %error, "could not write the journal");
             format!("could not write the runner's journal: {error}")
         })

@@ -9,6 +9,7 @@ use paddock_types::{
     ResourceLimits, SandboxId, SandboxName, SandboxState, SnapshotState,
 };
 use paddock_wire_control::CreateSandbox;
+use tracing::Instrument;
 
 use super::check_labels;
 use super::hold::Hold;
@@ -32,8 +33,10 @@ pub(crate) async fn create(
     request: CreateSandbox,
 ) -> Result<SandboxRecord, Error> {
     let (record, snapshot) = plan(app, organization, request).await?;
+    let inserting = tracing::debug_span!("insert", sandbox.id = %record.id);
+    let holding = tracing::debug_span!("hold", sandbox.id = %record.id);
     let hold = Hold::begin(app, record.id);
-    if !app.store.insert_sandbox(record.clone()).await? {
+    if !app.store.insert_sandbox(record.clone()).instrument(inserting).await? {
         return Err(Error::Conflict(format!("sandbox with name {:?} already exists", record.name)));
     }
     failpoints::hit(Operation::Create, Moment::AfterRequest)?;
@@ -45,7 +48,7 @@ pub(crate) async fn create(
     );
     app.activity.snapshot_used(snapshot.id, record.created_at);
     app.queue.wake(record.id);
-    hold.until_started(record).await
+    hold.until_started(record).instrument(holding).await
 }
 
 /// The record of the sandbox that is asked for.
