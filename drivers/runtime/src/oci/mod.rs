@@ -6,6 +6,7 @@
 
 mod config;
 mod root;
+mod seccomp;
 
 use std::fs;
 use std::io::{self, Read};
@@ -43,6 +44,7 @@ pub struct OciConfig {
 #[derive(Debug)]
 pub struct Oci {
     config: OciConfig,
+    filter: seccomp::Filter,
 }
 
 impl Oci {
@@ -51,7 +53,7 @@ impl Oci {
         for path in [&config.state, &config.stage, &config.state.join("first")] {
             fs::create_dir_all(path).map_err(Error::io(format!("make {}", path.display())))?;
         }
-        Ok(Self { config })
+        Ok(Self { config, filter: seccomp::Filter::default() })
     }
 
     /// Where the program keeps its own state.
@@ -134,7 +136,10 @@ impl Runtime for Oci {
                 .map_err(Error::io("make a mount namespace"))?;
             let bundle = debug_span!("assemble").in_scope(|| root::assemble(&launch, &self.config.stage))?;
             let cgroup = self.config.cgroups.path_of(&launch.id.to_string());
-            let config = config::document(&launch, &bundle, &cgroup, self.config.cgroups.is_unified());
+            let mut config = config::document(&launch, &bundle, &cgroup, self.config.cgroups.is_unified());
+            if let Some(filter) = self.filter.encoded() {
+                config["annotations"] = serde_json::json!({ seccomp::ANNOTATION: filter });
+            }
             let config =
                 serde_json::to_vec(&config).map_err(io::Error::from).map_err(Error::io("write a bundle"))?;
             fs::write(bundle.path.join("config.json"), config).map_err(Error::io("write a bundle"))?;
@@ -142,6 +147,7 @@ impl Runtime for Oci {
             debug_span!("runtime program").in_scope(|| self.run_program(&launch, &bundle))
         })?;
         paddock_failpoint::hit("runtime.launch.after_program")?;
+        self.filter.learn(&self.program_state().join(launch.id.to_string()));
         // The kernel ends the one that asks for most; let that be a program of the user's, not the toolbox.
         let score = format!("/proc/{}/oom_score_adj", first.pid);
         if let Err(error) = fs::write(&score, "-900") {
