@@ -58,6 +58,10 @@ pub(crate) fn run(what: What) -> Result<()> {
     let started = Instant::now();
     let mut server = Server::start("bench", &binary, |instance, data| settings(instance, data, what))?;
     let measured = measure(&server, python, what);
+    // The figures' own files lie beside the server's, on the same file system.
+    for own in ["bare", "source"] {
+        let _ = fs::remove_dir_all(server.data.join(own));
+    }
     let ended = server.end();
     // An interrupt from a terminal ends the server too: that is no news.
     measured?;
