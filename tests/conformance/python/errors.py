@@ -30,9 +30,11 @@ raises(DaytonaAuthenticationError, lambda: stranger.create())
 sandbox = daytona.create(CreateSandboxFromSnapshotParams(name="errors-one"))
 try:
     raises(DaytonaConflictError, lambda: daytona.create(CreateSandboxFromSnapshotParams(name="errors-one")))
-    assert "not found" in raises(DaytonaNotFoundError, lambda: sandbox.fs.get_file_info("/no/such")).lower() or True
+    message = raises(DaytonaNotFoundError, lambda: sandbox.fs.get_file_info("/no/such"))
+    assert "not found" in message.lower(), message
     raises(DaytonaNotFoundError, lambda: sandbox.fs.download_file("/no/such"))
-    raises(DaytonaError, lambda: sandbox.fs.list_files("/root"))
+    message = raises(DaytonaError, lambda: sandbox.fs.list_files("/root"))
+    assert "permission denied" in message.lower(), message
     message = raises(DaytonaTimeoutError, lambda: sandbox.process.exec("sleep 600", timeout=1))
     assert "timeout" in message.lower(), message
     sandbox.stop()
