@@ -1,7 +1,11 @@
 //! What every storage must do, asked of each implementation. Cast: `Dir` and `Fake` on a temporary
-//! directory; `Btrfs` on a small pool in a mount namespace that ends with its test.
+//! directory; `Btrfs` on a small pool in a mount namespace that ends with its test; for kills, a probe that does one
+//! thing as a process of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
+
+mod copies;
+mod kills;
 
 use std::io::Write;
 use std::path::Path;

@@ -3,20 +3,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
 
+mod mounts;
+mod pause;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use paddock_driver_runtime::cgroup::{self, Cgroups};
 use paddock_driver_runtime::fake::Fake;
 use paddock_driver_runtime::oci::{Oci, OciConfig};
-use paddock_driver_runtime::{Error, Launch, Runtime};
+use paddock_driver_runtime::{Error, Launch, Mount, Runtime};
 use paddock_sys::namespace::{IdRange, Pair, make_pair};
-use paddock_sys::process::Process;
+use paddock_sys::process::{self, Process};
 use paddock_sys::thread;
 use paddock_types::{BuiltinSnapshot, SandboxId};
 
@@ -31,6 +35,36 @@ struct Stage {
 }
 
 type Facts = BTreeMap<String, String>;
+
+/// The way to ask the probe for something, a letter each, and to hear that it is done.
+struct Talk {
+    ask: PipeWriter,
+    hear: BufReader<PipeReader>,
+}
+
+impl Talk {
+    /// Asks without waiting.
+    fn ask(&mut self, letter: u8) {
+        self.ask.write_all(&[letter]).unwrap();
+    }
+
+    /// Whether an answer comes within `limit`.
+    fn hears_within(&mut self, limit: Duration) -> bool {
+        if !process::wait_readable(self.hear.get_ref(), limit).unwrap() {
+            return false;
+        }
+        let mut line = String::new();
+        self.hear.read_line(&mut line).unwrap();
+        assert_eq!(line, "done\n");
+        true
+    }
+
+    /// Asks and waits.
+    fn have_done(&mut self, letter: u8) {
+        self.ask(letter);
+        assert!(self.hears_within(Duration::from_secs(20)), "{}", char::from(letter));
+    }
+}
 
 impl Stage {
     fn layers(&self, count: usize) -> Vec<PathBuf> {
@@ -55,7 +89,22 @@ impl Stage {
     }
 
     fn launch(&self, id: SandboxId, layers: &[PathBuf]) -> Result<(Process, Facts), Error> {
-        let (unused_reader, _unused_writer) = io::pipe().unwrap();
+        self.launch_talking(id, layers).map(|(first, facts, _)| (first, facts))
+    }
+
+    fn launch_talking(&self, id: SandboxId, layers: &[PathBuf]) -> Result<(Process, Facts, Talk), Error> {
+        self.launch_mounting(id, layers, &[], "")
+    }
+
+    /// `look` names files inside to tell of, divided by colons.
+    fn launch_mounting(
+        &self,
+        id: SandboxId,
+        layers: &[PathBuf],
+        mounts: &[Mount],
+        look: &str,
+    ) -> Result<(Process, Facts, Talk), Error> {
+        let (asked, ask) = io::pipe().unwrap();
         let (report, report_writer) = io::pipe().unwrap();
         let first = self.runtime.launch(Launch {
             id,
@@ -66,16 +115,20 @@ impl Stage {
             max_pids: 64,
             hostname: "the-name",
             toolbox: Path::new(env!("CARGO_BIN_EXE_paddock-runtime-probe")),
-            environment: vec!["GREETING=good day".to_owned()],
-            descriptors: &[unused_reader.as_fd(), report_writer.as_fd()],
+            environment: vec!["GREETING=good day".to_owned(), format!("LOOK={look}")],
+            mounts,
+            descriptors: &[asked.as_fd(), report_writer.as_fd()],
         })?;
         drop(report_writer);
-        let lines = BufReader::new(report).lines().map_while(Result::ok);
-        let facts = lines
+        let mut hear = BufReader::new(report);
+        let facts = hear
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
             .map(|line| line.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap())
             .take_while(|(key, _)| key != "end")
             .collect();
-        Ok((first, facts))
+        Ok((first, facts, Talk { ask, hear }))
     }
 }
 
