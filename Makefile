@@ -5,7 +5,7 @@ TARGET := $(shell uname -m)-unknown-linux-gnu
 RELEASE := $(CURDIR)/target/$(TARGET)/release
 PREFIX := /usr/local
 
-.PHONY: help up build install test test-install bench doctor clean
+.PHONY: help up build install test test-install bench soak doctor clean
 
 help: ## List these commands.
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -33,6 +33,12 @@ test-install: ## Prove `make up` on a bare system of this host's release (a quar
 bench: ## Measure against bare baselines; prints a table and writes target/bench.json.
 	scripts/install.sh test
 	$(CARGO) xtask bench
+
+MINUTES ?= 20
+soak: ## Long runs, not part of `test`: lives with kills for MINUTES=20, then one sandbox whose daemon must not grow.
+	scripts/install.sh test
+	$(CARGO) xtask soak --lives $(MINUTES)
+	$(CARGO) xtask soak
 
 doctor: ## Check this host.
 	$(PREFIX)/bin/paddock doctor

@@ -28,11 +28,22 @@ useradd                  passwd
 if [ "$purpose" = test ]; then
     needed="$needed
 runc                     runc
+git                      git
 node                     nodejs
 npm                      npm
 unshare                  util-linux
+mkfs.ext4                e2fsprogs
 ip                       iproute2
+s3fs                     s3fs
 /usr/lib/postgresql      postgresql
+"
+fi
+
+# Volumes in a bucket, only where they are configured.
+if [ "${PADDOCK_VOLUMES_KIND:-}" = s3 ] \
+    || grep -qs '^kind *= *"s3"' "${PADDOCK_CONFIG:-/etc/paddock/paddock.toml}"; then
+    needed="$needed
+s3fs                     s3fs
 "
 fi
 

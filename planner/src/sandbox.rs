@@ -1,22 +1,27 @@
 //! What control does next about one sandbox.
 //!
 //! ```text
-//!              wish sent, accepted                 seen
-//! creating ──┬────────────────────▶ (waiting) ──────────────▶ started
-//! starting ──┤   pulling_snapshot ◀── seen waiting            │ seen stopped by itself
-//! stopping ──┤                                                ▼
-//! destroying ┘──▶ stopped, destroyed                  stopped, or destroying when ephemeral
+//!               wish sent, accepted                   seen
+//! creating ───┬────────────────────▶ (waiting) ──────────────▶ started ◀─▶ forking, snapshotting, resizing
+//! starting ───┤   pulling_snapshot ◀── seen waiting            │ ▲
+//! restoring ──┤                                                │ │ seen stopped by itself: stopped,
+//! resuming ───┘                                                │ │ or destroying when ephemeral
+//! pausing ─────────────────────────────────────▶ paused ───────┘ │
+//! stopping ────────────────────────────────────▶ stopped ◀───────┘ ◀─▶ forking, snapshotting, resizing
+//! archiving ── files are in the object store ──▶ archived ── (files leave the host)
+//! destroying ──────────────────────────────────▶ destroyed
 //!      │
-//!      └── past its deadline, or failure reported ──▶ error
+//!      └── past its deadline, or failure reported ──▶ error; maintenance returns to where it began
 //! ```
 //!
 //! Invariants: every state on the way somewhere has a deadline; nothing leaves `destroyed`; while
 //! the host is unknown nothing is concluded from it; an observation counts only if it answers the
-//! newest wish; when the wish and what is seen agree, that is so, whatever was recorded before.
+//! newest wish; when the wish and what is seen agree, that is so, whatever was recorded before;
+//! files leave the host only after the record says that they are in the object store.
 
 use std::time::Duration;
 
-use paddock_types::{DesiredState, Generation, SandboxState};
+use paddock_types::{DesiredState, Generation, SandboxState, TaskId};
 
 use crate::Retention;
 
@@ -31,6 +36,9 @@ pub const RETRY_REMOVAL: Duration = Duration::from_secs(5);
 /// The same, once the removal is known to be stuck.
 pub const RETRY_STUCK_REMOVAL: Duration = Duration::from_secs(60);
 
+/// How long a backup may take (`spec/control-plane.md` D.4).
+pub const BACKUP_LIMIT: Duration = Duration::from_secs(2 * 3600);
+
 /// What is on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sandbox {
@@ -44,6 +52,12 @@ pub struct Sandbox {
     pub existed: bool,
     /// Whether it outlives its stopping.
     pub retention: Retention,
+    /// What is shown once maintenance has ended.
+    pub returns_to: Option<SandboxState>,
+    /// The work on its files that is under way.
+    pub task: Option<TaskId>,
+    /// Whether its files are still to be made, by a task of its parent. Until then its runner is told nothing.
+    pub awaits_parent: bool,
 }
 
 /// What is known of the host.
@@ -64,6 +78,17 @@ pub struct Seen {
     pub generation: Option<Generation>,
     /// Whether the runner says why.
     pub has_reason: bool,
+    /// The newest task that the runner speaks of, and whether it has ended.
+    pub task: Option<(TaskId, TaskSight)>,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskSight {
+    /// Under way.
+    Running,
+    /// It has ended, well or not.
+    Ended,
 }
 
 /// The state of a sandbox on its host.
@@ -73,10 +98,20 @@ pub enum HostState {
     WaitingForRoot,
     /// Its files are being made.
     Creating,
+    /// Its files are being fetched from the object store.
+    Restoring,
     /// Booting.
     Starting,
     /// Running.
     Started,
+    /// Running, and its limits are being changed.
+    Resizing,
+    /// Being frozen.
+    Pausing,
+    /// Frozen.
+    Paused,
+    /// Being thawed.
+    Resuming,
     /// Being ended.
     Stopping,
     /// Not running.
@@ -85,6 +120,8 @@ pub enum HostState {
     Removing,
     /// Nothing of it is there.
     Absent,
+    /// Its files should be there and are not.
+    Lost,
     /// The attempt to fulfil the wish failed.
     Failed,
 }
@@ -129,6 +166,21 @@ pub enum Change {
     /// The runner knows a later wish than the record does: the store is an old copy. The same wish
     /// again, in a new epoch.
     Renumber,
+    /// The task has ended: what came of it is recorded, and the sandbox returns to where it was, or is archived.
+    TaskEnded,
+    /// The task has not begun, or not ended in time, and is called off.
+    TaskFailed,
+    /// The runner knows a later wish and has files of a sandbox that the record calls archived: the store is an old copy,
+    /// and what is on the host is newer than the archive. Show this, and wish it.
+    Found(SandboxState),
+    /// It has its new size: show where it was.
+    Resized,
+    /// It keeps its old size, and is where it was.
+    ResizeFailed,
+    /// It could not be frozen, and runs on.
+    PauseFailed,
+    /// Its parent has not made its files in time; whether they are there is the runner's to say.
+    ForgetParent,
 }
 
 /// Why a sandbox failed.
@@ -142,13 +194,11 @@ pub enum Failure {
     Unreachable(SandboxState),
     /// Its files are not on the host any more.
     Lost,
-    /// The record wishes something that this version cannot do.
-    Unsupported,
 }
 
 /// How long a sandbox may stay in a state; `None` for states to stay in. The reference's limits
 /// where it has them (`spec/control-plane.md` D.4), five minutes otherwise.
-pub fn deadline(state: SandboxState) -> Option<Duration> {
+pub const fn deadline(state: SandboxState) -> Option<Duration> {
     let minutes = match state {
         SandboxState::PendingBuild | SandboxState::BuildingSnapshot | SandboxState::Snapshotting => 60,
         SandboxState::PullingSnapshot | SandboxState::Restoring => 30,
@@ -175,22 +225,63 @@ pub fn deadline(state: SandboxState) -> Option<Duration> {
 /// The next step for `sandbox`. Pure and total; to be asked again after each step but
 /// [`Step::Nothing`], whenever something is observed, and at the time of [`Step::WaitUntil`].
 pub fn plan(sandbox: &Sandbox, observed: Observed, times: Times) -> Step {
+    if sandbox.awaits_parent && sandbox.state != SandboxState::Destroyed {
+        return await_parent(times);
+    }
     let seen = match observed {
         Observed::Unknown => return wait_blindly(sandbox, times),
         Observed::Seen(seen) => seen,
     };
     if seen.generation.is_some_and(|generation| generation > sandbox.generation) {
-        return Step::Record(Change::Renumber);
+        return Step::Record(outdated(sandbox, seen.state));
     }
     let is_answer = seen.generation == Some(sandbox.generation);
+    if is_answer
+        && let (Some(task), Some((seen, TaskSight::Ended))) = (sandbox.task, seen.task)
+        && task == seen
+    {
+        return Step::Record(Change::TaskEnded);
+    }
+    // A backup has no state of its own that could last too long.
+    let is_backup = sandbox.task.is_some() && sandbox.returns_to.is_none();
+    if is_backup
+        && !matches!(sandbox.desired, DesiredState::Archived | DesiredState::Destroyed)
+        && times.now >= times.since + BACKUP_LIMIT
+    {
+        return Step::Record(Change::TaskFailed);
+    }
     match sandbox.desired {
+        DesiredState::Destroyed => plan_destroyed(sandbox, seen, is_answer, times),
+        DesiredState::Archived => plan_archived(sandbox, seen, is_answer, times),
+        DesiredState::Paused => plan_paused(sandbox, seen, is_answer, times),
+        DesiredState::Resized => plan_resized(sandbox, seen, is_answer, times),
+        // While its files are worked on, the task's end is what counts.
+        _ if matches!(sandbox.state, SandboxState::Forking | SandboxState::Snapshotting) => {
+            plan_task(sandbox, seen, is_answer, times)
+        }
         DesiredState::Started => plan_started(sandbox, seen, is_answer, times),
         DesiredState::Stopped => plan_stopped(sandbox, seen, is_answer, times),
-        DesiredState::Destroyed => plan_destroyed(sandbox, seen, is_answer, times),
-        DesiredState::Resized | DesiredState::Archived | DesiredState::Paused => match sandbox.state {
-            SandboxState::Error => Step::Nothing,
-            _ => Step::Record(Change::Fail(Failure::Unsupported)),
-        },
+    }
+}
+
+/// The record is older than what the runner was told last.
+fn outdated(sandbox: &Sandbox, host: HostState) -> Change {
+    let is_archived = sandbox.desired == DesiredState::Archived && sandbox.state == SandboxState::Archived;
+    if !is_archived {
+        return Change::Renumber;
+    }
+    match host {
+        HostState::Started | HostState::Resizing | HostState::Resuming | HostState::Starting => {
+            Change::Found(SandboxState::Started)
+        }
+        HostState::Paused | HostState::Pausing => Change::Found(SandboxState::Paused),
+        HostState::Stopped
+        | HostState::Stopping
+        | HostState::WaitingForRoot
+        | HostState::Creating
+        | HostState::Restoring
+        | HostState::Failed => Change::Found(SandboxState::Stopped),
+        HostState::Absent | HostState::Removing | HostState::Lost => Change::Renumber,
     }
 }
 
@@ -207,15 +298,21 @@ fn plan_started(sandbox: &Sandbox, seen: Seen, is_answer: bool, times: Times) ->
     let was_started = sandbox.state == SandboxState::Started;
     match seen.state {
         HostState::Failed => Step::Record(Change::Fail(Failure::Reported)),
+        HostState::Lost => Step::Record(Change::Fail(Failure::Lost)),
         HostState::Stopped if seen.has_reason || was_started => Step::Record(Change::StoppedByItself),
         HostState::Absent if was_started => Step::Record(Change::Fail(Failure::Lost)),
         HostState::WaitingForRoot => show(sandbox, SandboxState::PullingSnapshot, times, RESEND),
+        HostState::Restoring => show(sandbox, SandboxState::Restoring, times, RESEND),
+        HostState::Pausing | HostState::Paused | HostState::Resuming => {
+            show(sandbox, SandboxState::Resuming, times, RESEND)
+        }
         HostState::Creating | HostState::Starting => {
             let state = if sandbox.existed { SandboxState::Starting } else { SandboxState::Creating };
             show(sandbox, state, times, RESEND)
         }
         // The wish is accepted and not begun, or the sandbox is just ending by itself.
         HostState::Started
+        | HostState::Resizing
         | HostState::Stopping
         | HostState::Stopped
         | HostState::Removing
@@ -235,13 +332,132 @@ fn plan_stopped(sandbox: &Sandbox, seen: Seen, is_answer: bool, times: Times) ->
     }
     match seen.state {
         HostState::Failed => Step::Record(Change::Fail(Failure::Reported)),
-        HostState::Absent | HostState::Removing => Step::Record(Change::Fail(Failure::Lost)),
+        HostState::Absent | HostState::Removing | HostState::Lost => {
+            Step::Record(Change::Fail(Failure::Lost))
+        }
         HostState::WaitingForRoot
         | HostState::Creating
+        | HostState::Restoring
         | HostState::Starting
         | HostState::Started
+        | HostState::Resizing
+        | HostState::Pausing
+        | HostState::Paused
+        | HostState::Resuming
         | HostState::Stopping
         | HostState::Stopped => show(sandbox, SandboxState::Stopping, times, RESEND),
+    }
+}
+
+fn plan_paused(sandbox: &Sandbox, seen: Seen, is_answer: bool, times: Times) -> Step {
+    if is_answer && seen.state == HostState::Paused {
+        return reached(sandbox, SandboxState::Paused);
+    }
+    if sandbox.state == SandboxState::Error {
+        return Step::Nothing;
+    }
+    if !is_answer {
+        return ask(sandbox, times, RESEND);
+    }
+    match seen.state {
+        HostState::Failed => Step::Record(Change::PauseFailed),
+        // Its memory is gone: the host was restarted, or it was killed.
+        HostState::Stopped => Step::Record(Change::StoppedByItself),
+        HostState::Absent | HostState::Removing | HostState::Lost => {
+            Step::Record(Change::Fail(Failure::Lost))
+        }
+        HostState::WaitingForRoot
+        | HostState::Creating
+        | HostState::Restoring
+        | HostState::Starting
+        | HostState::Started
+        | HostState::Resizing
+        | HostState::Pausing
+        | HostState::Paused
+        | HostState::Resuming
+        | HostState::Stopping => show(sandbox, SandboxState::Pausing, times, RESEND),
+    }
+}
+
+fn plan_resized(sandbox: &Sandbox, seen: Seen, is_answer: bool, times: Times) -> Step {
+    if !is_answer {
+        return ask(sandbox, times, RESEND);
+    }
+    match seen.state {
+        // One that ended meanwhile has its new size at the next start.
+        HostState::Started | HostState::Stopped => Step::Record(Change::Resized),
+        HostState::Failed | HostState::Absent | HostState::Lost | HostState::Removing => {
+            Step::Record(Change::ResizeFailed)
+        }
+        HostState::WaitingForRoot
+        | HostState::Creating
+        | HostState::Restoring
+        | HostState::Starting
+        | HostState::Resizing
+        | HostState::Pausing
+        | HostState::Paused
+        | HostState::Resuming
+        | HostState::Stopping => wait(sandbox, times, RESEND),
+    }
+}
+
+fn plan_task(sandbox: &Sandbox, seen: Seen, is_answer: bool, times: Times) -> Step {
+    // Nothing that could end is under way.
+    if sandbox.task.is_none() {
+        return Step::Record(Change::TaskFailed);
+    }
+    if !is_answer {
+        return ask(sandbox, times, RESEND);
+    }
+    match seen.state {
+        HostState::Failed | HostState::Absent | HostState::Lost | HostState::Removing => {
+            Step::Record(Change::TaskFailed)
+        }
+        HostState::WaitingForRoot
+        | HostState::Creating
+        | HostState::Restoring
+        | HostState::Starting
+        | HostState::Started
+        | HostState::Resizing
+        | HostState::Pausing
+        | HostState::Paused
+        | HostState::Resuming
+        | HostState::Stopping
+        | HostState::Stopped => wait(sandbox, times, RESEND),
+    }
+}
+
+fn plan_archived(sandbox: &Sandbox, seen: Seen, is_answer: bool, times: Times) -> Step {
+    if sandbox.state == SandboxState::Archived {
+        // From here on the wish is that its files leave the host.
+        let is_gone = is_answer && seen.state == HostState::Absent;
+        return if is_gone { Step::Nothing } else { ask(sandbox, times, RETRY_STUCK_REMOVAL) };
+    }
+    if sandbox.state == SandboxState::Error {
+        return Step::Nothing;
+    }
+    if sandbox.task.is_none() {
+        return Step::Record(Change::TaskFailed);
+    }
+    if !is_answer {
+        return ask(sandbox, times, RESEND);
+    }
+    match seen.state {
+        HostState::Failed => Step::Record(Change::Fail(Failure::Reported)),
+        HostState::Absent | HostState::Removing | HostState::Lost => {
+            Step::Record(Change::Fail(Failure::Lost))
+        }
+        HostState::WaitingForRoot
+        | HostState::Creating
+        | HostState::Restoring
+        | HostState::Starting
+        | HostState::Started
+        | HostState::Resizing
+        | HostState::Pausing
+        | HostState::Paused
+        | HostState::Resuming
+        | HostState::Stopping
+        | HostState::Stopped => show(sandbox, SandboxState::Archiving, times, RESEND),
     }
 }
 
@@ -271,6 +487,13 @@ fn plan_destroyed(sandbox: &Sandbox, seen: Seen, is_answer: bool, times: Times) 
     if is_stuck { wait(sandbox, times, pause) } else { show(sandbox, SandboxState::Destroying, times, pause) }
 }
 
+/// A child whose files are being made: its parent's task tells when they are.
+fn await_parent(times: Times) -> Step {
+    // The task has the same time, and may begin a little later.
+    let end = times.since + 2 * deadline(SandboxState::Forking).unwrap_or_default();
+    if times.now >= end { Step::Record(Change::ForgetParent) } else { Step::WaitUntil(end) }
+}
+
 fn reached(sandbox: &Sandbox, state: SandboxState) -> Step {
     if sandbox.state == state { Step::Nothing } else { Step::Record(Change::Reached(state)) }
 }
@@ -283,9 +506,17 @@ fn wait_blindly(sandbox: &Sandbox, times: Times) -> Step {
     deadline(sandbox.state).map_or(Step::Nothing, |limit| Step::WaitUntil(times.since + limit))
 }
 
+/// What becomes of a sandbox that has been on its way for too long. Maintenance is called off; anything else is an
+/// error.
 fn overdue(sandbox: &Sandbox, times: Times, failure: fn(SandboxState) -> Failure) -> Option<Step> {
     let end = times.since + deadline(sandbox.state)?;
-    (times.now >= end).then(|| Step::Record(Change::Fail(failure(sandbox.state))))
+    let change = match sandbox.state {
+        SandboxState::Forking | SandboxState::Snapshotting | SandboxState::Archiving => Change::TaskFailed,
+        SandboxState::Resizing => Change::ResizeFailed,
+        SandboxState::Pausing => Change::PauseFailed,
+        state => Change::Fail(failure(state)),
+    };
+    (times.now >= end).then_some(Step::Record(change))
 }
 
 fn show(sandbox: &Sandbox, state: SandboxState, times: Times, pause: Duration) -> Step {

@@ -10,6 +10,7 @@
 mod api_key;
 mod engine;
 mod error;
+mod layer;
 mod meta;
 mod migrate;
 mod organization;
@@ -19,6 +20,8 @@ mod store;
 mod url;
 mod user;
 mod value;
+mod volume;
+mod warm_pool;
 
 pub use api_key::{ApiKeyRecord, KeyHash};
 pub use error::StoreError;
@@ -28,6 +31,8 @@ pub use snapshot::{NewSnapshot, SnapshotPage, SnapshotQuery, SnapshotRecord, Sna
 pub use store::Store;
 pub use url::{InvalidStoreUrl, StoreUrl};
 pub use user::UserRecord;
+pub use volume::{DeleteVolumeOutcome, InsertVolumeOutcome, VolumeRecord};
+pub use warm_pool::{PoolOutcome, WarmPoolRecord};
 
 /// Which way a list runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +57,19 @@ impl Order {
 pub fn statements() -> Vec<(&'static str, &'static str)> {
     [
         api_key::STATEMENTS,
+        layer::STATEMENTS,
         meta::STATEMENTS,
         organization::STATEMENTS,
-        sandbox::STATEMENTS,
         snapshot::STATEMENTS,
         user::STATEMENTS,
+        volume::STATEMENTS,
+        warm_pool::STATEMENTS,
     ]
-    .concat()
+    .into_iter()
+    .chain(sandbox::STATEMENTS)
+    .flatten()
+    .copied()
+    .collect()
 }
 
 /// Names the statements of a file and lists them as its `STATEMENTS`.

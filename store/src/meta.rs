@@ -9,6 +9,7 @@ use crate::{Store, StoreError, constants};
 constants! {
     INSERT = "INSERT INTO store_meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     RAISE = "UPDATE store_meta SET value = $2 WHERE name = $1 AND value < $2";
+    SET = "INSERT INTO store_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
     GET = "SELECT value FROM store_meta WHERE name = $1";
 }
 
@@ -42,6 +43,21 @@ impl Store {
         u64::try_from(epoch).map_err(|_| StoreError::Corrupt { column: EPOCH })
     }
 
+    /// A number that was kept under this name.
+    pub async fn load_note(&self, name: String) -> Result<Option<i64>, StoreError> {
+        self.read_point(move |conn| {
+            Box::pin(async move {
+                conn.query_optional(GET, &[name.into()]).await?.map(|mut row| row.int("value")).transpose()
+            })
+        })
+        .await
+    }
+
+    /// Keeps a number under a name.
+    pub async fn keep_note(&self, name: String, value: i64) -> Result<(), StoreError> {
+        self.write(move |conn| Box::pin(set(conn, name.clone(), value))).await
+    }
+
     /// Begins an epoch that is at least `at_least`, because a runner has seen wishes that this store
     /// does not remember giving: it was restored from an old copy. Gives back the epoch that now holds.
     pub async fn raise_epoch(&self, at_least: u64) -> Result<u64, StoreError> {
@@ -55,6 +71,11 @@ impl Store {
             .await?;
         u64::try_from(epoch).map_err(|_| StoreError::Corrupt { column: EPOCH })
     }
+}
+
+/// Keeps a number under a name.
+pub(crate) async fn set(conn: &mut Conn, name: String, value: i64) -> Result<(), StoreError> {
+    conn.execute(SET, &[name.into(), value.into()]).await.map(drop)
 }
 
 async fn get(conn: &mut Conn, name: &'static str) -> Result<i64, StoreError> {

@@ -10,7 +10,22 @@ use crate::engine::Conn;
 use crate::value::Value;
 
 /// Number, name and text, in order.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "start", include_str!("../migrations/0001_start.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "start", include_str!("../migrations/0001_start.sql")),
+    (2, "signing keys", include_str!("../migrations/0002_signing_keys.sql")),
+    (3, "lifecycle", include_str!("../migrations/0003_lifecycle.sql")),
+    (4, "snapshots of sandboxes", include_str!("../migrations/0004_snapshot_of_a_sandbox.sql")),
+    (5, "volumes", include_str!("../migrations/0005_volumes.sql")),
+    (6, "warm pools and links", include_str!("../migrations/0006_warm_pools_links.sql")),
+];
+
+/// What the engines call differently, by the word that stands for it.
+type Words = [(&'static str, &'static str); 3];
+
+/// SQLite adds generated columns to a table that is there only if they are not stored.
+const SQLITE_WORDS: Words = [("{TEXT}", "TEXT"), ("{LEAST}", "MIN"), ("{GENERATED}", "VIRTUAL")];
+const POSTGRES_WORDS: Words =
+    [("{TEXT}", "TEXT COLLATE \"C\""), ("{LEAST}", "LEAST"), ("{GENERATED}", "STORED")];
 
 /// One control process migrates at a time; the number is only ours.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7226340011)";
@@ -22,14 +37,14 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7226340011)";
 pub(crate) async fn run(conn: &mut Conn) -> Result<(), StoreError> {
     let is_sqlite = matches!(conn, Conn::Sqlite(_));
     conn.batch(if is_sqlite { "BEGIN IMMEDIATE" } else { LOCK }).await?;
-    let outcome = apply_missing(conn, if is_sqlite { "TEXT" } else { "TEXT COLLATE \"C\"" }).await;
+    let outcome = apply_missing(conn, if is_sqlite { &SQLITE_WORDS } else { &POSTGRES_WORDS }).await;
     if is_sqlite {
         conn.batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
     }
     outcome
 }
 
-async fn apply_missing(conn: &mut Conn, text_type: &str) -> Result<(), StoreError> {
+async fn apply_missing(conn: &mut Conn, words: &Words) -> Result<(), StoreError> {
     conn.batch(
         "CREATE TABLE IF NOT EXISTS schema_migration (number BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",
     )
@@ -49,7 +64,9 @@ async fn apply_missing(conn: &mut Conn, text_type: &str) -> Result<(), StoreErro
         applied = number;
     }
     for (number, name, text) in MIGRATIONS.iter().filter(|(number, ..)| *number > applied) {
-        conn.batch(&text.replace("{TEXT}", text_type)).await?;
+        let text_of_engine =
+            words.iter().fold((*text).to_owned(), |text, (word, own)| text.replace(word, own));
+        conn.batch(&text_of_engine).await?;
         conn.execute(
             "INSERT INTO schema_migration (number, name, checksum) VALUES ($1, $2, $3)",
             &[Value::Int(*number), (*name).into(), checksum_of(text).into()],

@@ -1,17 +1,17 @@
 //! Snapshots: what sandboxes are made from.
 
 use paddock_types::{
-    Cores, Gib, OrganizationId, OsUser, Resources, RootRef, SnapshotId, SnapshotState, Timestamp,
+    Cores, Gib, OrganizationId, OsUser, Resources, RootRef, SandboxId, SnapshotId, SnapshotState, Timestamp,
 };
 
 use crate::engine::Conn;
 use crate::value::{Row, Value, unsigned};
-use crate::{Order, Store, StoreError, constants};
+use crate::{Order, Store, StoreError, constants, layer};
 
 macro_rules! columns {
     () => {
         "id, organization_id, name, alias, root, default_user, cpu, memory, disk, state, error_reason, \
-         size_bytes, created_at, updated_at, last_used_at"
+         size_bytes, created_at, updated_at, last_used_at, source_sandbox_id"
     };
 }
 
@@ -19,14 +19,27 @@ constants! {
     ENSURE_SHARED = "INSERT INTO snapshot (id, organization_id, owner, name, name_folded, alias, root, default_user, \
                      cpu, memory, disk, state, created_at, updated_at) \
                      VALUES ($1, NULL, '', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT DO NOTHING";
+    INSERT = "INSERT INTO snapshot (id, organization_id, owner, name, name_folded, root, default_user, cpu, memory, disk, \
+              state, created_at, updated_at, source_sandbox_id) \
+              VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12) ON CONFLICT DO NOTHING";
     // The organization's own before a shared one, a name before an alias.
     BY_NAME = concat!("SELECT ", columns!(), " FROM snapshot WHERE owner IN ($1, '') AND (name = $2 OR alias = $2) \
                ORDER BY (owner = '') ASC, (name = $2) DESC LIMIT 1");
     BY_ID = concat!("SELECT ", columns!(), " FROM snapshot WHERE owner IN ($1, '') AND id = $2");
-    COUNT = "SELECT COUNT(*) FROM snapshot WHERE owner IN ($1, '') AND name_folded LIKE $2 ESCAPE '\\'";
+    COUNT = "SELECT COUNT(*) FROM snapshot WHERE owner IN ($1, '') AND name_folded LIKE $2 ESCAPE '\\' \
+             AND COALESCE(source_sandbox_id, '') LIKE $3";
+    // One that was taken from a sandbox is usable as long as its layers are in the object store, wherever they are unpacked.
     SET_ROOT_STATE = "UPDATE snapshot SET state = $2, error_reason = $3, size_bytes = COALESCE($4, size_bytes), updated_at = $5 \
-                      WHERE root = $1 AND (state <> $2 OR COALESCE(error_reason, '') <> COALESCE($3, '') \
+                      WHERE root = $1 AND source_sandbox_id IS NULL AND (state <> $2 OR COALESCE(error_reason, '') <> COALESCE($3, '') \
                       OR COALESCE($4, size_bytes, -1) <> COALESCE(size_bytes, -1))";
+    OF_ROOT = concat!("SELECT ", columns!(), " FROM snapshot WHERE root = $1 AND source_sandbox_id IS NULL ORDER BY id");
+    SET_SIZE = "UPDATE snapshot SET size_bytes = $2 WHERE root = $1 AND source_sandbox_id IS NOT NULL AND state = 'active'";
+    FINISH = concat!("UPDATE snapshot SET state = $2, error_reason = $3, root = $4, updated_at = $5, size_bytes = $6 \
+              WHERE id = $1 AND state = 'snapshotting' RETURNING ", columns!());
+    REMOVE = concat!("DELETE FROM snapshot WHERE owner = $1 AND id = $2 RETURNING ", columns!());
+    ROOTS = "SELECT DISTINCT root FROM snapshot";
+    HOLD_ORGANIZATION = "UPDATE organization SET updated_at = updated_at WHERE id = $1";
+    COUNT_OWN = "SELECT COUNT(*) FROM snapshot WHERE owner = $1";
     TOUCH = "UPDATE snapshot SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 }
 
@@ -59,6 +72,8 @@ pub struct SnapshotRecord {
     pub updated_at: Timestamp,
     /// When a sandbox was last made from it.
     pub last_used_at: Option<Timestamp>,
+    /// The sandbox that it was taken from.
+    pub source: Option<SandboxId>,
 }
 
 /// A snapshot of everybody's that is to be there.
@@ -102,6 +117,8 @@ pub struct SnapshotQuery {
     pub organization: OrganizationId,
     /// Part of the name, in any case. Empty: all.
     pub name_part: String,
+    /// Only those that were taken from this sandbox.
+    pub source: Option<SandboxId>,
     /// By what.
     pub sort: SnapshotSort,
     /// Which way.
@@ -146,6 +163,7 @@ impl SnapshotRecord {
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
             last_used_at: row.optional_time("last_used_at")?,
+            source: row.optional_parse("source_sandbox_id")?,
         })
     }
 }
@@ -199,7 +217,8 @@ impl Store {
         self.read_scan(move |conn| Box::pin(async move { list(conn, &query).await })).await
     }
 
-    /// Notes how far a root file system is on all snapshots that use it.
+    /// Notes how far a root file system is on all snapshots that use it. Gives back those that changed, each
+    /// with the state that it had before.
     pub async fn set_root_state(
         &self,
         root: RootRef,
@@ -207,21 +226,128 @@ impl Store {
         error_reason: Option<String>,
         size_bytes: Option<u64>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<(SnapshotState, SnapshotRecord)>, StoreError> {
         self.write(move |conn| {
             Box::pin(async move {
+                let before = of_root(conn, &root).await?;
                 let values = [
-                    Value::spelled(root),
+                    Value::spelled(&root),
                     Value::spelled(state),
                     error_reason.into(),
                     size_bytes.map_or(Value::Null, unsigned),
                     now.into(),
                 ];
-                conn.execute(SET_ROOT_STATE, &values).await.map(drop)
+                if conn.execute(SET_ROOT_STATE, &values).await? == 0 {
+                    return Ok(Vec::new());
+                }
+                let after = of_root(conn, &root).await?;
+                let pairs = before.into_iter().filter_map(|old| {
+                    let new = after.iter().find(|new| new.id == old.id && **new != old)?;
+                    Some((old.state, new.clone()))
+                });
+                Ok(pairs.collect())
             })
         })
         .await
     }
+}
+
+impl Store {
+    /// Notes what a root file system with layers takes on disk, on the snapshots that are made of it.
+    pub async fn set_snapshot_size(&self, root: RootRef, size_bytes: u64) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                conn.execute(SET_SIZE, &[Value::spelled(&root), unsigned(size_bytes)]).await.map(drop)
+            })
+        })
+        .await
+    }
+
+    /// Ends the taking of a snapshot: it is made of `outcome` and takes so many bytes, or failed for a reason. `None` if it is not being taken.
+    pub async fn finish_snapshot(
+        &self,
+        id: SnapshotId,
+        outcome: Result<(RootRef, Option<u64>), String>,
+        now: Timestamp,
+    ) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let outcome = match outcome {
+                    Ok((root, _)) if !layer::hold(conn, &root).await? => {
+                        Err("its layer has been removed".to_owned())
+                    }
+                    outcome => outcome,
+                };
+                let (state, reason, root, size) = match outcome {
+                    Ok((root, size)) => (SnapshotState::Active, None, root, size),
+                    Err(reason) => (SnapshotState::Error, Some(reason), RootRef::BUILTIN, None),
+                };
+                let values = [
+                    Value::spelled(id),
+                    Value::spelled(state),
+                    reason.into(),
+                    Value::spelled(&root),
+                    now.into(),
+                    size.map_or(Value::Null, unsigned),
+                ];
+                conn.query_optional(FINISH, &values).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// Forgets a snapshot of the organization's own. Gives back what it was, `None` if there is none.
+    pub async fn remove_snapshot(
+        &self,
+        organization: OrganizationId,
+        id: SnapshotId,
+    ) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let values = [Value::spelled(organization), Value::spelled(id)];
+                conn.query_optional(REMOVE, &values).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+}
+
+/// Adds a snapshot of an organization's. `false`: it has one of that name.
+pub(crate) async fn insert(conn: &mut Conn, new: &SnapshotRecord) -> Result<bool, StoreError> {
+    let values = [
+        Value::spelled(new.id),
+        new.organization.map_or(Value::Null, Value::spelled),
+        new.name.as_str().into(),
+        new.name.to_lowercase().into(),
+        Value::spelled(&new.root),
+        Value::spelled(&new.default_user),
+        new.resources.cpu.0.into(),
+        new.resources.memory.0.into(),
+        new.resources.disk.0.into(),
+        Value::spelled(new.state),
+        new.created_at.into(),
+        new.source.map_or(Value::Null, Value::spelled),
+    ];
+    Ok(conn.execute(INSERT, &values).await? > 0)
+}
+
+/// How many snapshots the owner of a new one has. Until this transaction ends nobody else counts them.
+pub(crate) async fn count_own(conn: &mut Conn, new: &SnapshotRecord) -> Result<u64, StoreError> {
+    let owner = new.organization.map_or(Value::Null, Value::spelled);
+    conn.execute(HOLD_ORGANIZATION, std::slice::from_ref(&owner)).await?;
+    let mut row = conn.query_optional(COUNT_OWN, &[owner]).await?;
+    row.as_mut().map_or(Ok(0), |row| row.number("count"))
+}
+
+/// Takes back what [`insert`] added.
+pub(crate) async fn take_back(conn: &mut Conn, new: &SnapshotRecord) -> Result<(), StoreError> {
+    let owner = new.organization.map_or(Value::Null, Value::spelled);
+    conn.query(REMOVE, &[owner, Value::spelled(new.id)]).await.map(drop)
+}
+
+/// Every root file system that a snapshot is made of.
+pub(crate) async fn roots(conn: &mut Conn) -> Result<Vec<RootRef>, StoreError> {
+    conn.query(ROOTS, &[]).await?.into_iter().map(|mut row| row.parse("root")).collect()
 }
 
 /// Every statement that a list can become, so that each can be prepared by a test.
@@ -244,7 +370,8 @@ fn list_sql(sort: SnapshotSort, order: Order) -> String {
     let direction = order.sql();
     format!(
         "SELECT {} FROM snapshot WHERE owner IN ($1, '') AND name_folded LIKE $2 ESCAPE '\\' \
-         ORDER BY ({column} IS NULL) ASC, {column} {direction}, id {direction} LIMIT $3 OFFSET $4",
+         AND COALESCE(source_sandbox_id, '') LIKE $3 \
+         ORDER BY ({column} IS NULL) ASC, {column} {direction}, id {direction} LIMIT $4 OFFSET $5",
         columns!()
     )
 }
@@ -253,10 +380,11 @@ async fn list(conn: &mut Conn, query: &SnapshotQuery) -> Result<SnapshotPage, St
     let values = [
         Value::spelled(query.organization),
         crate::sandbox::containing(&query.name_part),
+        query.source.map_or(Value::Text("%".to_owned()), Value::spelled),
         query.limit.into(),
         unsigned(query.offset),
     ];
-    let mut count = conn.query(COUNT, &values[..2]).await?.into_iter().next();
+    let mut count = conn.query(COUNT, &values[..3]).await?.into_iter().next();
     let total = count.as_mut().map_or(Ok(0), |row| row.number("count"))?;
     let rows = conn.query(&list_sql(query.sort, query.order), &values).await?;
     Ok(SnapshotPage { items: rows.into_iter().map(SnapshotRecord::read).collect::<Result<_, _>>()?, total })
@@ -268,7 +396,7 @@ async fn ensure(conn: &mut Conn, new: &NewSnapshot) -> Result<(), StoreError> {
         new.name.as_str().into(),
         new.name.to_lowercase().into(),
         new.alias.as_deref().into(),
-        Value::spelled(new.root),
+        Value::spelled(&new.root),
         Value::spelled(&new.default_user),
         new.resources.cpu.0.into(),
         new.resources.memory.0.into(),
@@ -277,6 +405,10 @@ async fn ensure(conn: &mut Conn, new: &NewSnapshot) -> Result<(), StoreError> {
         new.created_at.into(),
     ];
     conn.execute(ENSURE_SHARED, &values).await.map(drop)
+}
+
+async fn of_root(conn: &mut Conn, root: &RootRef) -> Result<Vec<SnapshotRecord>, StoreError> {
+    conn.query(OF_ROOT, &[Value::spelled(root)]).await?.into_iter().map(SnapshotRecord::read).collect()
 }
 
 /// Notes that a sandbox was made from a snapshot.

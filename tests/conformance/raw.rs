@@ -153,3 +153,28 @@ fn an_ephemeral_sandbox_is_gone_when_it_stops() {
     api.post(&format!("/sandbox/{}/stop", sandbox.id), &json!({})).expect(200);
     api.wait_for_state(&sandbox.id, "absent", Duration::from_secs(20));
 }
+
+#[test]
+fn a_daemon_that_is_ended_from_inside_leaves_a_stopped_sandbox_that_says_why_and_starts_again() {
+    let api = &Server::shared().api;
+    let sandbox = api.sandbox(&json!({}));
+    sandbox.output("echo kept > f");
+    // The kernel keeps these from PID 1.
+    for signal in ["KILL", "SEGV", "ABRT", "STOP"] {
+        sandbox.output(&format!("sudo kill -{signal} 1"));
+        assert_eq!(sandbox.output("cat f"), "kept", "after SIG{signal}");
+    }
+    let body = json!({"command": "sudo kill -TERM 1"});
+    // Whether an answer still comes is a matter of luck.
+    let _ = api.try_send(
+        "POST",
+        &format!("{}/toolbox/{}/process/execute", api.proxy_url, sandbox.id),
+        Some(&body),
+    );
+    api.wait_for_state(&sandbox.id, "stopped", Duration::from_secs(30));
+    let shown = api.get(&format!("/sandbox/{}", sandbox.id)).expect(200);
+    assert!(shown["errorReason"].as_str().is_some_and(|reason| !reason.is_empty()), "{shown}");
+    api.post(&format!("/sandbox/{}/start", sandbox.id), &json!({})).expect(200);
+    api.wait_for_state(&sandbox.id, "started", Duration::from_secs(30));
+    assert_eq!(sandbox.output("cat f"), "kept");
+}

@@ -1,11 +1,11 @@
-//! A kill at every named point of create, start, stop and delete, in control and in the runner.
+//! A kill, a failure and a delay at every named point of every move, in control and in the runner.
 
 use std::time::Duration;
 
 use paddock_tests::api::Sandbox;
 use paddock_tests::server::Server;
 use paddock_tests::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// After a restart everything is settled within this time.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -18,7 +18,70 @@ enum Move {
     Create,
     Start,
     Stop,
+    Pause,
+    Resume,
+    Resize,
+    Fork,
+    Snapshot,
+    BackUp,
+    Archive,
+    Restore,
     Delete,
+}
+
+impl Move {
+    /// The state that it starts from; `None`: from nothing.
+    fn from(self) -> Option<&'static str> {
+        match self {
+            Self::Create => None,
+            Self::Stop
+            | Self::Pause
+            | Self::Resize
+            | Self::Fork
+            | Self::Snapshot
+            | Self::BackUp
+            | Self::Delete => Some("started"),
+            Self::Start | Self::Archive => Some("stopped"),
+            Self::Resume => Some("paused"),
+            Self::Restore => Some("archived"),
+        }
+    }
+
+    /// The states that are its end.
+    fn wished(self) -> &'static [&'static str] {
+        match self {
+            // A create that died before it was recorded was never promised to anybody.
+            Self::Create => &["started", "absent"],
+            Self::Start
+            | Self::Resume
+            | Self::Restore
+            | Self::Resize
+            | Self::Fork
+            | Self::Snapshot
+            | Self::BackUp => &["started"],
+            Self::Stop => &["stopped"],
+            Self::Pause => &["paused"],
+            Self::Archive => &["archived"],
+            Self::Delete => &["absent"],
+        }
+    }
+
+    /// How it is asked for.
+    fn request(self, victim: &str) -> (&'static str, String, Value) {
+        let post = |verb: &str, body: Value| ("POST", format!("/sandbox/{victim}/{verb}"), body);
+        match self {
+            Self::Create => ("POST", "/sandbox".to_owned(), json!({"name": "victim"})),
+            Self::Start | Self::Resume | Self::Restore => post("start", json!({})),
+            Self::Stop => post("stop", json!({})),
+            Self::Pause => post("pause", json!({})),
+            Self::Resize => post("resize", json!({"cpu": 2, "memory": 2})),
+            Self::Fork => post("fork", json!({"name": "child"})),
+            Self::Snapshot => post("snapshot", json!({"name": "taken"})),
+            Self::BackUp => post("backup", json!({})),
+            Self::Archive => post("archive", json!({})),
+            Self::Delete => ("DELETE", format!("/sandbox/{victim}"), Value::Null),
+        }
+    }
 }
 
 /// A sandbox with a process that counts seconds in a file: proof that it was never interrupted.
@@ -43,54 +106,83 @@ impl Bystander {
 }
 
 /// Sends one request whose answer may be lost with the process that was to give it.
-fn send_and_forget(server: &Server, method: &'static str, path: String) -> std::thread::JoinHandle<()> {
+fn send_and_forget(
+    server: &Server,
+    (method, path, body): (&'static str, String, Value),
+) -> std::thread::JoinHandle<()> {
     let api = server.api.clone();
     std::thread::spawn(move || {
-        let body = (method == "POST")
-            .then(|| if path == "/sandbox" { json!({"name": "victim"}) } else { json!({}) });
+        let body = (!body.is_null()).then_some(body);
         let _ = api.try_send(method, &format!("{}{path}", api.api_url), body.as_ref());
     })
+}
+
+fn ask(server: &Server, victim: &str, verb: &str) {
+    server.api.post(&format!("/sandbox/{victim}/{verb}"), &json!({})).expect(200);
 }
 
 /// Brings the victim into the state that a move starts from. Gives back how to ask for it: by id, since deletion
 /// frees the name at once, and by name while there is no id yet.
 fn prepare(server: &Server, moved: Move) -> String {
     let api = &server.api;
-    if moved == Move::Create {
-        return "victim".to_owned();
-    }
+    let Some(from) = moved.from() else { return "victim".to_owned() };
     let created = api.post("/sandbox", &json!({"name": "victim"})).expect(200);
     assert_eq!(created["state"], "started", "{created}");
-    api.toolbox(
-        "POST",
-        created["id"].as_str().unwrap(),
-        "/process/execute",
-        Some(&json!({"command": "echo kept > ~/kept"})),
-    )
-    .expect(200);
-    if moved == Move::Start {
-        api.post("/sandbox/victim/stop", &json!({})).expect(200);
-        api.wait_for_state("victim", "stopped", SETTLE);
+    let id = created["id"].as_str().unwrap().to_owned();
+    let command = "head -c 300000 /dev/urandom > ~/kept; sha256sum < ~/kept > ~/sum; sudo rm -f /etc/issue";
+    api.toolbox("POST", &id, "/process/execute", Some(&json!({"command": command}))).expect(200);
+    match from {
+        "paused" => ask(server, &id, "pause"),
+        "stopped" | "archived" => ask(server, &id, "stop"),
+        _ => {}
     }
-    created["id"].as_str().unwrap().to_owned()
+    if from == "archived" {
+        api.wait_for_state(&id, "stopped", SETTLE);
+        ask(server, &id, "archive");
+    }
+    api.wait_for_state(&id, from, SETTLE);
+    id
 }
 
-/// Waits until the victim is in one of `wished`, or says why not. Gives back whether it reached the wish.
+/// The victim's files are as they were: what was written, and what was removed.
+fn assert_kept(server: &Server, victim: &str, point: &str) {
+    let api = &server.api;
+    let state = api.state(victim).unwrap();
+    if state != "started" {
+        ask(server, victim, "start");
+        api.wait_for_state(victim, "started", SETTLE);
+    }
+    let command = "sha256sum < ~/kept | cmp - ~/sum && test ! -e /etc/issue";
+    let read = api.toolbox("POST", victim, "/process/execute", Some(&json!({"command": command})));
+    assert_eq!(read.expect(200)["exitCode"], 0, "after {point}");
+}
+
+/// Waits until a sandbox is in one of `wished`, or has failed. One that has failed says why, and if it says that it
+/// can be recovered, that works. Gives back whether it reached the wish by itself.
 fn settle(server: &Server, victim: &str, point: &str, wished: &[&str]) -> bool {
-    let state = wait::until(&format!("the victim settles after {point}"), RESTART + SETTLE, || {
-        let state = server.api.state(victim)?;
-        (wished.contains(&state.as_str()) || state == "error").then_some(state)
+    // Back where it was is an end of maintenance that failed.
+    let state = wait::until(&format!("{victim} settles after {point}"), RESTART + SETTLE, || {
+        let shown = server.api.try_get(&format!("/sandbox/{victim}"))?;
+        let state = if shown.status == 404 { "absent" } else { shown.body["state"].as_str()? };
+        let is_idle = shown.body["backupState"] != "InProgress" && shown.body["backupState"] != "Pending";
+        let is_settled = wished.contains(&state) && (is_idle || state == "absent");
+        let has_failed = state == "error" || shown.body["errorReason"].is_string();
+        (is_settled || has_failed).then(|| state.to_owned())
     });
-    if state != "error" {
+    if wished.contains(&state.as_str()) {
         return true;
     }
     let shown = server.api.get(&format!("/sandbox/{victim}")).expect(200);
     let reason = shown["errorReason"].as_str().unwrap_or_default();
     assert!(!reason.is_empty(), "an error without a reason after {point}: {shown}");
+    if shown["recoverable"] == true {
+        ask(server, victim, "recover");
+        server.api.wait_for_state(victim, "started", SETTLE);
+    }
     false
 }
 
-/// Removes the victim, whatever became of it, and waits until nothing of it is left.
+/// Removes a sandbox, whatever became of it, and waits until nothing of it is left.
 fn remove(server: &Server, victim: &str, point: &str) {
     let api = &server.api;
     let shown = wait::until(&format!("the API answers after {point}"), RESTART, || {
@@ -100,42 +192,66 @@ fn remove(server: &Server, victim: &str, point: &str) {
         return;
     }
     let id = shown.body["id"].as_str().unwrap().to_owned();
-    wait::until(&format!("the victim can be removed after {point}"), RESTART + SETTLE, || {
+    wait::until(&format!("{victim} can be removed after {point}"), RESTART + SETTLE, || {
         let answer = api.try_send("DELETE", &format!("{}/sandbox/{id}", api.api_url), None)?;
-        // Deleting is refused while it is under way already.
-        matches!(answer.status, 200 | 404 | 409).then_some(())
+        matches!(answer.status, 200 | 404).then_some(())
     });
-    wait::until(&format!("nothing of the victim is left after {point}"), SETTLE, || {
+    wait::until(&format!("nothing of {victim} is left after {point}"), SETTLE, || {
         (api.state(&id)? == "absent").then_some(())
     });
 }
 
+/// What became of a snapshot: it makes sandboxes with the files that its source had, or says why not. Removes it, and
+/// waits until its layer is gone. Gives back whether it was taken.
+fn settle_snapshot(server: &Server, point: &str) -> bool {
+    let api = &server.api;
+    let path = "/snapshots/taken";
+    let state = wait::until(&format!("the snapshot settles after {point}"), RESTART + SETTLE, || {
+        let shown = api.try_get(path)?;
+        let state = if shown.status == 404 { "absent" } else { shown.body["state"].as_str()? };
+        (state != "snapshotting").then(|| state.to_owned())
+    });
+    if state == "active" {
+        let made = api.sandbox(&json!({"snapshot": "taken"}));
+        assert_kept(server, &made.id, point);
+        remove(server, &made.id, point);
+    } else if state == "error" {
+        let shown = api.get(path).expect(200);
+        assert!(shown["errorReason"].is_string(), "an error without a reason after {point}: {shown}");
+    }
+    if state != "absent" {
+        api.send("DELETE", path, None).expect(200);
+    }
+    // One that was never recorded was never promised.
+    state != "error"
+}
+
+/// Gives back whether the wish was reached.
 fn run_move(server: &Server, point: &str, moved: Move, action: &str) -> bool {
     let victim = prepare(server, moved);
     server.arm(point, action);
-    let (method, path, wished): (_, &str, &[&str]) = match moved {
-        // A create that died before it was recorded was never promised to anybody.
-        Move::Create => ("POST", "/sandbox", &["started", "absent"]),
-        Move::Start => ("POST", &format!("/sandbox/{victim}/start"), &["started"]),
-        Move::Stop => ("POST", &format!("/sandbox/{victim}/stop"), &["stopped"]),
-        Move::Delete => ("DELETE", &format!("/sandbox/{victim}"), &["absent"]),
-    };
-    let asked = send_and_forget(server, method, path.to_owned());
-    wait::until(&format!("{point} is reached"), Duration::from_secs(20), || {
+    let asked = send_and_forget(server, moved.request(&victim));
+    wait::until(&format!("{point} is reached by {moved:?}"), Duration::from_secs(20), || {
         server.was_hit(point).then_some(())
     });
     server.forget_hit(point);
-    let reached = settle(server, &victim, point, wished);
+    let mut reached = settle(server, &victim, point, moved.wished());
     asked.join().unwrap();
-    if reached && matches!(moved, Move::Start | Move::Stop) {
-        if moved == Move::Stop {
-            server.api.post("/sandbox/victim/start", &json!({})).expect(200);
+    if moved == Move::Fork {
+        // One that was never recorded was never promised.
+        reached &= settle(server, "child", point, &["started", "absent"]);
+        if server.api.state("child").as_deref() == Some("started") {
+            let child = server.api.get("/sandbox/child").expect(200)["id"].as_str().unwrap().to_owned();
+            assert_kept(server, &child, point);
         }
-        server.api.wait_for_state("victim", "started", SETTLE);
-        let id = server.api.get("/sandbox/victim").expect(200)["id"].as_str().unwrap().to_owned();
-        let read =
-            server.api.toolbox("POST", &id, "/process/execute", Some(&json!({"command": "cat ~/kept"})));
-        assert_eq!(read.expect(200)["result"], "kept\n", "after {point}");
+        remove(server, "child", point);
+    }
+    if moved == Move::Snapshot {
+        reached &= settle_snapshot(server, point);
+    }
+    if moved != Move::Create && moved != Move::Delete {
+        server.api.wait_until_idle(&victim, SETTLE);
+        assert_kept(server, &victim, point);
     }
     remove(server, &victim, point);
     reached
@@ -151,6 +267,7 @@ fn every_point(action: &str, points: &[(&str, Move)]) {
         }
         bystander.assert_untouched(point);
     }
+    report(action, points.len(), missed.len());
     assert!(
         missed.len() * 20 <= points.len(),
         "{} of {} ended in an error: {missed:?}",
@@ -160,63 +277,179 @@ fn every_point(action: &str, points: &[(&str, Move)]) {
     assert_only(&server, &bystander);
 }
 
+#[expect(clippy::print_stdout, reason = "how many came to what was wished is asked for with --no-capture")]
+fn report(action: &str, all: usize, missed: usize) {
+    println!(
+        "{action}: {} of {all} came to what was wished, the others to an error with a reason",
+        all - missed
+    );
+}
+
 /// Nothing is on the host but the bystander.
 fn assert_only(server: &Server, bystander: &Bystander) {
-    let strangers = server.strangers(&bystander.sandbox.id);
+    let mut strangers = Vec::new();
+    wait::within(RESTART + SETTLE, || {
+        // What nothing is made of any more is removed in the background.
+        strangers = server.strangers(&bystander.sandbox.id);
+        strangers.is_empty().then_some(())
+    });
     assert!(strangers.is_empty(), "{strangers:#?}");
 }
 
-fn control_points() -> Vec<(&'static str, Move)> {
-    paddock_control::failpoints::ALL
-        .iter()
-        .map(|point| {
-            let moved = match point.split('.').nth(1) {
-                Some("create") => Move::Create,
-                Some("start") => Move::Start,
-                Some("stop") => Move::Stop,
-                Some("delete") => Move::Delete,
-                other => panic!("{point}: which move is {other:?}?"),
-            };
-            (*point, moved)
-        })
-        .collect()
+/// The points of control, with the moves that pass them.
+fn control_points(moves: &[Move]) -> Vec<(&'static str, Move)> {
+    let of = |point: &str| match point.split('.').nth(1) {
+        Some("create") => Move::Create,
+        Some("start") => Move::Start,
+        Some("stop") => Move::Stop,
+        Some("pause") => Move::Pause,
+        Some("resume") => Move::Resume,
+        Some("resize") => Move::Resize,
+        Some("fork") => Move::Fork,
+        Some("snapshot") => Move::Snapshot,
+        Some("back_up") => Move::BackUp,
+        Some("archive") => Move::Archive,
+        Some("restore") => Move::Restore,
+        Some("delete") => Move::Delete,
+        other => panic!("{point}: which move is {other:?}?"),
+    };
+    // Volumes have their own moves, beside this file.
+    let all = paddock_control::failpoints::ALL.iter().filter(|point| !point.contains("_volume"));
+    let all = all.map(|point| (*point, of(point)));
+    // A resumption and a restoration are asked for as a start.
+    let passed = |point: &str, moved: Move| {
+        !(matches!(moved, Move::Resume | Move::Restore) && point.ends_with("after_request"))
+    };
+    all.filter(|(point, moved)| moves.contains(moved) && passed(point, *moved)).collect()
 }
 
-fn runner_points() -> Vec<(&'static str, Move)> {
-    let launch = paddock_runner::LAUNCH_STEPS.iter();
-    let created = launch.clone().map(|point| (*point, Move::Create));
+/// The points of the runner and of its drivers, with the moves that pass them.
+fn runner_points(moves: &[Move]) -> Vec<(&'static str, Move)> {
+    use paddock_driver_storage as storage;
+    fn every(steps: &'static [&'static str], moved: Move) -> impl Iterator<Item = (&'static str, Move)> {
+        steps.iter().map(move |point| (*point, moved))
+    }
+    let launch = &paddock_runner::LAUNCH_STEPS;
     // A second start makes no volume and seeds no files, and passes all other steps again.
-    let started = launch.filter(|point| !point.contains("storage")).map(|point| (*point, Move::Start));
+    let started = every(launch, Move::Start).filter(|(point, _)| !point.contains("storage"));
     let ended = paddock_runner::END_STEPS
         .iter()
         .map(|point| (*point, if point.contains("remove") { Move::Delete } else { Move::Stop }));
-    created.chain(started).chain(ended).collect()
+    let held = paddock_runner::HOLD_STEPS.iter().map(|point| {
+        let moved = match point.split('.').nth(1) {
+            Some("resize") => Move::Resize,
+            Some("pause") => Move::Pause,
+            _ => Move::Resume,
+        };
+        (*point, moved)
+    });
+    let archived = every(&paddock_runner::EXPORT_STEPS, Move::Archive)
+        .chain(every(&storage::COPY_STEPS, Move::Archive))
+        // Its files leave the host.
+        .chain(
+            ended
+                .clone()
+                .filter(|(_, moved)| *moved == Move::Delete)
+                .map(|(point, _)| (point, Move::Archive)),
+        );
+    every(launch, Move::Create)
+        .chain(started)
+        .chain(ended)
+        .chain(held)
+        .chain(every(&paddock_runner::FORK_STEPS, Move::Fork))
+        .chain(every(&storage::FORK_STEPS, Move::Fork))
+        .chain(every(&storage::FLUSH_STEPS, Move::Fork))
+        .chain(every(&paddock_runner::EXPORT_STEPS, Move::Snapshot))
+        .chain(every(&paddock_runner::LAYER_STEPS, Move::Snapshot))
+        .chain(every(&paddock_runner::EXPORT_STEPS, Move::BackUp))
+        .chain(archived)
+        .chain(every(&paddock_runner::RESTORE_STEPS, Move::Restore))
+        .chain(every(&storage::RESTORE_STEPS, Move::Restore))
+        .filter(|(_, moved)| moves.contains(moved))
+        .collect()
+}
+
+const LIFE: &[Move] = &[Move::Create, Move::Start, Move::Stop, Move::Delete];
+const MAINTENANCE: &[Move] = &[Move::Pause, Move::Resume, Move::Resize, Move::Fork];
+const STORAGE: &[Move] = &[Move::Snapshot, Move::BackUp, Move::Archive, Move::Restore];
+
+#[test]
+fn the_front_killed_at_every_point_of_a_life_loses_nothing() {
+    every_point("kill", &control_points(LIFE));
 }
 
 #[test]
-fn the_front_killed_at_every_point_of_every_move_loses_nothing() {
-    every_point("kill", &control_points());
+fn the_front_killed_at_every_point_of_maintenance_loses_nothing() {
+    every_point("kill", &control_points(MAINTENANCE));
 }
 
 #[test]
-fn the_runner_killed_at_every_point_of_every_move_loses_nothing() {
-    every_point("kill", &runner_points());
+fn the_front_killed_at_every_point_of_storage_loses_nothing() {
+    every_point("kill", &control_points(STORAGE));
+}
+
+#[test]
+fn the_runner_killed_at_every_point_of_a_life_loses_nothing() {
+    every_point("kill", &runner_points(LIFE));
+}
+
+#[test]
+fn the_runner_killed_at_every_point_of_maintenance_loses_nothing() {
+    every_point("kill", &runner_points(MAINTENANCE));
+}
+
+#[test]
+fn the_runner_killed_at_every_point_of_storage_loses_nothing() {
+    every_point("kill", &runner_points(STORAGE));
+}
+
+#[test]
+fn a_step_of_control_that_fails_is_taken_again() {
+    let points = [LIFE, MAINTENANCE, STORAGE].map(control_points).concat();
+    every_point("error", &points);
+}
+
+#[test]
+fn a_step_of_the_runner_that_is_slow_is_waited_for() {
+    let points = [LIFE, MAINTENANCE, STORAGE].map(runner_points).concat();
+    every_point("delay", &points);
 }
 
 #[test]
 fn a_step_of_the_runner_that_fails_is_told_truly_and_leaves_nothing() {
     let server = Server::start(&[]);
     let bystander = Bystander::new(&server);
-    for point in paddock_runner::LAUNCH_STEPS {
+    for (point, moved) in [LIFE, MAINTENANCE, STORAGE].map(runner_points).concat() {
+        // A removal that fails is tried again until it does not; see the kills.
+        if point.contains("remove") {
+            continue;
+        }
+        let victim = prepare(&server, moved);
         server.arm(point, "error");
-        let answer = server.api.post("/sandbox", &json!({"name": "victim"}));
-        assert!(server.was_hit(point), "{point}");
+        let (method, path, body) = moved.request(&victim);
+        let answer = server.api.send(method, &path, Some(&body).filter(|body| !body.is_null()));
+        wait::until(&format!("{point} is reached by {moved:?}"), SETTLE, || {
+            server.was_hit(point).then_some(())
+        });
         server.forget_hit(point);
-        assert_eq!(answer.status, 400, "{point}: {}", answer.body);
-        let message = answer.body["message"].as_str().unwrap_or_default();
-        assert!(message.contains(point), "{point}: {message}");
-        assert_eq!(server.api.state("victim").as_deref(), Some("error"), "{point}");
-        remove(&server, "victim", point);
+        let told = |victim: &str| {
+            let shown = server.api.try_get(&format!("/sandbox/{victim}"))?.body;
+            let reason = shown["errorReason"].as_str().unwrap_or_default().to_owned();
+            (reason.contains(point) || answer.body["message"].as_str().unwrap_or_default().contains(point))
+                .then_some(())
+        };
+        // An archive is tried again and then succeeds; everything else is told where it belongs.
+        if moved == Move::Archive {
+            server.api.wait_for_state(&victim, "archived", SETTLE);
+        } else {
+            let whose = if moved == Move::Fork { "child" } else { &victim };
+            wait::until(&format!("{point} is told of by {moved:?}"), SETTLE, || told(whose));
+        }
+        if moved == Move::Snapshot {
+            settle_snapshot(&server, point);
+        }
+        remove(&server, "child", point);
+        remove(&server, &victim, point);
         bystander.assert_untouched(point);
     }
     assert_only(&server, &bystander);

@@ -5,6 +5,8 @@
 
 mod files;
 mod limits;
+mod links;
 mod network;
 mod privileges;
 mod processes;
+mod volumes;

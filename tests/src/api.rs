@@ -110,6 +110,24 @@ impl Api {
         Sandbox { api: self.clone(), id: created["id"].as_str().unwrap().to_owned() }
     }
 
+    /// A volume that is ready; its id.
+    #[track_caller]
+    pub fn volume(&self, name: &str) -> String {
+        let id =
+            self.post("/volumes", &json!({ "name": name })).expect(200)["id"].as_str().unwrap().to_owned();
+        self.wait_for_volume(&id, "ready", Duration::from_secs(20));
+        id
+    }
+
+    /// Waits until a volume is shown in `state`; the whole of it.
+    #[track_caller]
+    pub fn wait_for_volume(&self, id: &str, state: &str, limit: Duration) -> Value {
+        wait::until(&format!("volume {id} becomes {state}"), limit, || {
+            let shown = self.try_get(&format!("/volumes/{id}"))?.body;
+            (shown["state"] == state).then_some(shown)
+        })
+    }
+
     /// The shown state of a sandbox; `absent` when there is none.
     pub fn state(&self, id: &str) -> Option<String> {
         let answer = self.try_get(&format!("/sandbox/{id}"))?;
@@ -118,6 +136,18 @@ impl Api {
             200 => answer.body["state"].as_str().map(str::to_owned),
             _ => None,
         }
+    }
+
+    /// Waits until a sandbox is not on its way anywhere and no backup of it is being made.
+    #[track_caller]
+    pub fn wait_until_idle(&self, id: &str, limit: Duration) {
+        const SETTLED: [&str; 6] = ["started", "stopped", "paused", "archived", "error", "absent"];
+        wait::until(&format!("sandbox {id} settles, is {:?}", self.state(id)), limit, || {
+            let shown = self.try_get(&format!("/sandbox/{id}"))?.body;
+            let state = shown["state"].as_str().unwrap_or("absent");
+            let is_backing_up = shown["backupState"] == "InProgress";
+            (SETTLED.contains(&state) && !is_backing_up).then_some(())
+        });
     }
 
     /// Waits until a sandbox is shown in `state`.

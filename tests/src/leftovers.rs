@@ -5,6 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// As whom clients of volumes in a bucket run (`paddock_driver_volume::s3::client::ID`).
+const CLIENT_OF_VOLUMES: u32 = 0x6ffe_0000;
+
 /// Everything that paddock can leave on a host, as readable lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inventory(BTreeSet<String>);
@@ -95,6 +98,7 @@ fn processes() -> Vec<String> {
         }
         if line.contains("paddock serve")
             || line.contains("/opt/paddock/toolbox")
+            || uid == CLIENT_OF_VOLUMES
             || (0x7000_0000..0x8000_0000).contains(&uid)
         {
             found.push(format!("process {pid} {} of {}", line.trim(), owner_of(&entry.path())));

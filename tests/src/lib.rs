@@ -8,6 +8,8 @@
 
 pub mod api;
 pub mod leftovers;
+pub mod passage;
 pub mod script;
 pub mod server;
+pub mod socket;
 pub mod wait;

@@ -60,6 +60,17 @@ impl Server {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let instance = format!("t{}-{number}", std::process::id());
         let data = std::env::temp_dir().join(format!("paddock-{instance}"));
+        Self::start_at(instance, data, settings)
+    }
+
+    /// As [`Server::start`], with its data in a directory of the test's choice, which stays.
+    pub fn start_in(directory: &Path, settings: &[(&str, &str)]) -> Self {
+        let name = directory.file_name().unwrap().to_string_lossy();
+        let instance = format!("t{}-{name}", std::process::id());
+        Self::start_at(instance, directory.join("data"), settings)
+    }
+
+    fn start_at(instance: String, data: PathBuf, settings: &[(&str, &str)]) -> Self {
         let mut environment = usual_settings(&instance, &data);
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         fs::create_dir_all(data.join("failpoints")).unwrap();
@@ -144,7 +155,33 @@ impl Server {
         });
     }
 
-    /// Arms a fail point. `action` is `kill` or `error`.
+    /// What a restart of the host does: nothing of the server's runs any more, nothing is mounted, and the data is there.
+    /// The kernel's boot stays the same, so the runner's notes are made to be of another.
+    pub fn restart_host(&mut self) {
+        self.kill_all();
+        let reset = ["reset", "--yes", "--keep-data"];
+        let output = Command::new(binary()).args(reset).envs(&self.environment).output().unwrap();
+        assert!(output.status.success(), "reset failed: {}", String::from_utf8_lossy(&output.stderr));
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        for entry in fs::read_dir(self.data.join("runner/journal")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text.replace(boot.trim(), "00000000-0000-4000-8000-000000000000")).unwrap();
+        }
+        self.boot();
+    }
+
+    /// Holds the process in `role`, or lets it go on.
+    pub fn hold_role(&self, role: &str, is_held: bool) {
+        let pid = wait::until("the role runs", Duration::from_secs(10), || self.role(role));
+        #[expect(unsafe_code, reason = "no other way to send a signal")]
+        // SAFETY: integers only.
+        unsafe {
+            libc::kill(pid, if is_held { libc::SIGSTOP } else { libc::SIGCONT });
+        }
+    }
+
+    /// Arms a fail point. `action` is one of `paddock_failpoint`'s.
     pub fn arm(&self, point: &str, action: &str) {
         fs::write(self.data.join("failpoints").join(point), action).unwrap();
     }
@@ -159,10 +196,28 @@ impl Server {
         let _ = fs::remove_file(self.data.join("failpoints").join(format!("{point}.hit")));
     }
 
-    /// What the host has of sandboxes other than `known`: control groups, journal entries, sockets.
+    /// The directories of all volumes on the host, as its runner sees them.
+    pub fn volume_directories(&self) -> Vec<PathBuf> {
+        let runner = wait::until("the runner runs", Duration::from_secs(10), || self.role("runner"));
+        let beneath = self.data.join("runner/pool/shared");
+        let seen =
+            Path::new("/proc").join(runner.to_string()).join("root").join(beneath.strip_prefix("/").unwrap());
+        fs::read_dir(seen).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// What the host has of sandboxes other than `known`: control groups, journal entries, sockets,
+    /// layers, and what lies in the object store.
     pub fn strangers(&self, known: &str) -> Vec<PathBuf> {
         let mut strangers = Vec::new();
-        let mut directories = vec![self.data.join("runner/journal"), self.data.join("runner/toolbox")];
+        let ours = [
+            "runner/journal",
+            "runner/toolbox",
+            "runner/layers",
+            "objects/objects/layers",
+            "objects/objects/sandboxes",
+            "objects/uploads",
+        ];
+        let mut directories: Vec<PathBuf> = ours.iter().map(|ours| self.data.join(ours)).collect();
         let root = Path::new("/sys/fs/cgroup");
         directories.push(root.join(format!("paddock-{}", self.instance)));
         directories.extend(
@@ -173,7 +228,8 @@ impl Server {
         );
         for directory in directories {
             for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-                let name = entry.file_name().to_string_lossy().replace(".json", "");
+                let name = entry.file_name().to_string_lossy().replace(".json", "").replace('~', "");
+                let name = name.rsplit('+').next().unwrap_or_default();
                 // A sandbox's id, and not a file of the kernel's.
                 if name.len() == 36 && name.matches('-').count() == 4 && name != known {
                     strangers.push(entry.path());

@@ -10,13 +10,21 @@ const LOOK: Duration = Duration::from_millis(20);
 /// # Panics
 /// At the deadline, naming `what`.
 #[track_caller]
-pub fn until<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, limit: Duration, condition: impl FnMut() -> Option<T>) -> T {
+    match within(limit, condition) {
+        Some(value) => value,
+        None => panic!("not within {limit:?}: {what}"),
+    }
+}
+
+/// Waits until `condition` gives a value, at most `limit`; `None` if it does not.
+pub fn within<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + limit;
     loop {
-        if let Some(value) = condition() {
+        let value = condition();
+        if value.is_some() || Instant::now() >= deadline {
             return value;
         }
-        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
         std::thread::park_timeout(LOOK);
     }
 }

@@ -88,6 +88,28 @@ id!(
     /// One runner.
     RunnerId, "runner"
 );
+id!(
+    /// One volume: files that outlive the sandboxes that mount them.
+    VolumeId, "volume"
+);
+id!(
+    /// A throw-away copy of a sandbox's files on one host.
+    CopyId, "copy"
+);
+
+id!(
+    /// One warm pool.
+    WarmPoolId, "warm pool"
+);
+
+id!(
+    /// A piece of work on a sandbox's files.
+    TaskId, "task"
+);
+id!(
+    /// Something in the object store: an archive, a backup or a layer.
+    ObjectId, "object"
+);
 
 #[cfg(test)]
 mod tests {

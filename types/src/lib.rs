@@ -6,19 +6,32 @@
 mod id;
 mod name;
 mod permission;
+mod port;
 mod resources;
 mod sandbox_name;
 mod sandbox_state;
 mod snapshot;
+mod snapshot_name;
 mod spelled;
+mod task;
 mod time;
+mod volume;
 
-pub use id::{ApiKeyId, OrganizationId, ParseIdError, RunnerId, SandboxId, SnapshotId, UserId};
+pub use id::{
+    ApiKeyId, CopyId, ObjectId, OrganizationId, ParseIdError, RunnerId, SandboxId, SnapshotId, TaskId,
+    UserId, VolumeId, WarmPoolId,
+};
 pub use name::{EnvName, InvalidName, OsUser};
 pub use permission::Permission;
+pub use port::parse_port;
 pub use resources::{Cores, Gib, InvalidResources, ResourceLimits, Resources};
-pub use sandbox_name::{SandboxName, SandboxRef};
+pub use sandbox_name::{SandboxName, SandboxRef, host_name};
 pub use sandbox_state::{DesiredState, Generation, SandboxState};
-pub use snapshot::{BuiltinSnapshot, RootRef, SnapshotState, UnknownRoot};
+pub use snapshot::{BuiltinSnapshot, RootBase, RootRef, SnapshotState, UnknownRoot};
+pub use snapshot_name::SnapshotName;
 pub use spelled::UnknownSpelling;
-pub use time::{AutoArchive, AutoDelete, AutoStop, InvalidInterval, Minutes, Timestamp};
+pub use task::{BackupState, InvalidSha256, Sha256, StoredObject, TaskKind};
+pub use time::{
+    AutoArchive, AutoDelete, AutoPause, AutoStop, InvalidInterval, Minutes, TimeToLive, Timestamp,
+};
+pub use volume::{InvalidMount, MountPath, Subpath, VolumeMount, VolumeName, VolumeState};

@@ -20,6 +20,23 @@ impl SandboxName {
     }
 }
 
+/// A sandbox's name as a host name, in lower case; `None` for one that is no host name (RFC 1123): labels of 1 to 63 ASCII
+/// letters, digits and inner hyphens, joined by dots, 253 characters at most.
+pub fn host_name(name: &str) -> Option<String> {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // An address is asked for by nobody.
+    let is_name = name.len() <= 253
+        && name.split('.').all(is_label)
+        && !name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    is_name.then(|| name.to_ascii_lowercase())
+}
+
 impl TryFrom<String> for SandboxName {
     type Error = InvalidName;
 
@@ -105,6 +122,19 @@ fn has_url(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_host_names_can_be_asked_for() {
+        assert_eq!(host_name("Web-7").as_deref(), Some("web-7"));
+        assert_eq!(host_name("db.internal").as_deref(), Some("db.internal"));
+        let id = "8d3a2c7e-51b0-4a4e-9a0d-6f2f6c1b7e10";
+        assert_eq!(host_name(id).as_deref(), Some(id));
+        let long = "x".repeat(64);
+        for bad in ["", "my box", "a_b", "-a", "a-", "a..b", ".a", "a.", "ü", "10.0.0.1", "7", &long] {
+            assert_eq!(host_name(bad), None, "{bad:?}");
+        }
+        assert_eq!(host_name(&["x".repeat(63).as_str(); 4].join(".")), None, "255 characters");
+    }
 
     #[test]
     fn free_text_is_a_name() {

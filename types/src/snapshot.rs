@@ -6,7 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::spelled::spelled;
-use crate::{Cores, Gib, Resources};
+use crate::{Cores, Gib, Resources, Sha256, StoredObject};
+
+const BUILTIN: &str = "builtin";
 
 spelled! {
     /// A snapshot's state as clients see it (reference schema `SnapshotState`).
@@ -77,25 +79,53 @@ impl BuiltinSnapshot {
     }
 }
 
-/// The root file system of a snapshot, as a runner knows it: never a path, always a name that the
-/// runner maps to one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The root file system of a snapshot, as a runner knows it: never a path, always names that the runner maps to some.
+///
+/// Written as `builtin`, and for each layer above it `+<object>:<sha256>:<bytes>`, lowest first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum RootRef {
-    /// The root file system that is made on the host from the distribution's packages.
+pub struct RootRef {
+    /// What lies undermost.
+    pub base: RootBase,
+    /// What was written above it, lowest first: layers in the object store. At most [`RootRef::MOST_LAYERS`].
+    pub layers: Vec<StoredObject>,
+}
+
+/// What lies undermost in a root file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RootBase {
+    /// The one that is made on the host from the distribution's packages.
     Builtin,
 }
 
-/// A root reference of a kind that this version does not know.
+/// A text that is no root file system of a kind that this version knows.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown root file system {0:?}")]
 pub struct UnknownRoot(String);
 
+impl RootRef {
+    /// The built-in one, with nothing above it.
+    pub const BUILTIN: Self = Self { base: RootBase::Builtin, layers: Vec::new() };
+
+    /// The most layers above a base. Each costs every start of a sandbox a mount; the kernel takes 500.
+    pub const MOST_LAYERS: usize = 100;
+
+    /// This one with another layer on top; `None` if it has as many as it may.
+    #[must_use]
+    pub fn with_layer(&self, layer: StoredObject) -> Option<Self> {
+        let layers = self.layers.iter().cloned().chain([layer]).collect::<Vec<_>>();
+        (layers.len() <= Self::MOST_LAYERS).then_some(Self { base: self.base, layers })
+    }
+}
+
 impl fmt::Display for RootRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Builtin => f.write_str("builtin"),
+        match self.base {
+            RootBase::Builtin => f.write_str(BUILTIN)?,
         }
+        self.layers
+            .iter()
+            .try_for_each(|StoredObject { id, digest, size_bytes }| write!(f, "+{id}:{digest}:{size_bytes}"))
     }
 }
 
@@ -103,11 +133,27 @@ impl FromStr for RootRef {
     type Err = UnknownRoot;
 
     fn from_str(text: &str) -> Result<Self, UnknownRoot> {
-        match text {
-            "builtin" => Ok(Self::Builtin),
-            other => Err(UnknownRoot(other.to_owned())),
+        let unknown = || UnknownRoot(text.chars().take(80).collect());
+        let mut parts = text.split('+');
+        if parts.next() != Some(BUILTIN) {
+            return Err(unknown());
+        }
+        let layers: Option<Vec<_>> = parts.map(layer).collect();
+        match layers {
+            Some(layers) if layers.len() <= Self::MOST_LAYERS => Ok(Self { base: RootBase::Builtin, layers }),
+            _ => Err(unknown()),
         }
     }
+}
+
+fn layer(text: &str) -> Option<StoredObject> {
+    let mut fields = text.split(':');
+    let object = StoredObject {
+        id: fields.next()?.parse().ok()?,
+        digest: Sha256::try_from(fields.next()?.to_owned()).ok()?,
+        size_bytes: fields.next()?.parse().ok()?,
+    };
+    fields.next().is_none().then_some(object)
 }
 
 impl TryFrom<String> for RootRef {
@@ -121,5 +167,46 @@ impl TryFrom<String> for RootRef {
 impl From<RootRef> for String {
     fn from(root: RootRef) -> Self {
         root.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_is_read_as_it_is_written() {
+        let layer = |size_bytes| StoredObject {
+            id: "8d3a2c7e-51b0-4a4e-9a0d-6f2f6c1b7e10".parse().unwrap(),
+            digest: Sha256::try_from("ab".repeat(32)).unwrap(),
+            size_bytes,
+        };
+        let one = RootRef::BUILTIN.with_layer(layer(0)).unwrap();
+        let two = one.with_layer(layer(u64::MAX)).unwrap();
+        for root in [RootRef::BUILTIN, one.clone(), two] {
+            assert_eq!(root.to_string().parse::<RootRef>().unwrap(), root);
+        }
+        assert_eq!(RootRef::BUILTIN.to_string(), "builtin");
+        assert_eq!(
+            one.to_string(),
+            format!("builtin+8d3a2c7e-51b0-4a4e-9a0d-6f2f6c1b7e10:{}:0", "ab".repeat(32))
+        );
+    }
+
+    #[test]
+    fn what_is_no_root_is_refused() {
+        let good = format!("8d3a2c7e-51b0-4a4e-9a0d-6f2f6c1b7e10:{}:1", "0".repeat(64));
+        for text in [
+            "",
+            "other",
+            "builtin+",
+            "builtin+a:b:1",
+            "builtin+../x:1:1",
+            &format!("builtin+{good}:2"),
+            &format!("+{good}"),
+            &format!("builtin{}", format!("+{good}").repeat(RootRef::MOST_LAYERS + 1)),
+        ] {
+            assert!(text.parse::<RootRef>().is_err(), "{text}");
+        }
     }
 }

@@ -9,6 +9,13 @@ pub struct Timestamp(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Minutes(pub u32);
 
+impl Minutes {
+    /// The same in milliseconds.
+    pub const fn millis(self) -> i64 {
+        self.0 as i64 * 60_000
+    }
+}
+
 /// An interval outside its range. The message is fit for users.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {range}")]
@@ -50,6 +57,66 @@ impl AutoStop {
     }
 }
 
+/// When an idle sandbox is paused. On the wire: 0 is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoPause {
+    /// Never.
+    Disabled,
+    /// After this long without activity.
+    After(Minutes),
+}
+
+impl AutoPause {
+    /// Reads the wire's number.
+    ///
+    /// # Errors
+    /// For a negative number, and for one above 2^31.
+    pub fn from_wire(minutes: i64) -> Result<Self, InvalidInterval> {
+        match minutes {
+            0 => Ok(Self::Disabled),
+            _ => positive("autoPauseInterval", minutes).map(Self::After),
+        }
+    }
+
+    /// The wire's number.
+    pub fn to_wire(self) -> i64 {
+        match self {
+            Self::Disabled => 0,
+            Self::After(minutes) => minutes.0.into(),
+        }
+    }
+}
+
+/// How long a sandbox lives in whatever state, from when this was said. On the wire: 0 is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeToLive {
+    /// For ever.
+    Unlimited,
+    /// Then it is destroyed.
+    For(Minutes),
+}
+
+impl TimeToLive {
+    /// Reads the wire's number.
+    ///
+    /// # Errors
+    /// For a negative number, and for one above 2^31.
+    pub fn from_wire(minutes: i64) -> Result<Self, InvalidInterval> {
+        match minutes {
+            0 => Ok(Self::Unlimited),
+            _ => positive("ttlMinutes", minutes).map(Self::For),
+        }
+    }
+
+    /// When it ends, counted from `now`.
+    pub fn end(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Unlimited => None,
+            Self::For(minutes) => Some(Timestamp(now.0.saturating_add(minutes.millis()))),
+        }
+    }
+}
+
 /// How long a sandbox stays stopped before it is archived; never longer than [`AutoArchive::LONGEST`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AutoArchive(Minutes);
@@ -72,6 +139,11 @@ impl AutoArchive {
                 positive("autoArchiveInterval", minutes.min(longest)).map(Self)
             }
         }
+    }
+
+    /// How long it stays stopped.
+    pub const fn after(self) -> Minutes {
+        self.0
     }
 
     /// The wire's number.

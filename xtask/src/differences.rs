@@ -1,7 +1,7 @@
-//! Our document against the reference's: every difference has an explanation, and every explanation a
+//! Our documents against the reference's: every difference has an explanation, and every explanation a
 //! difference.
 //!
-//! Compared: operation ids with method, path, successful statuses, names of body and answer; the required
+//! Compared: operation ids with method, path, parameters, successful statuses, names of body and answer; the required
 //! fields and the enums of schemas of the same name. A missing operation names the capability that it
 //! waits for. An entry that explains nothing any more has to go, so the list can only shrink.
 
@@ -11,9 +11,19 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Deserialize;
 
-use crate::facts::{Facts, Operation, Schema, reference_path};
+use crate::facts::{Facts, Operation, Schema, of_reference};
+use crate::openapi::Api;
 
-/// `openapi/differences.toml`.
+/// `openapi/differences.toml`: the control plane's explanations, and under a name of their own the toolbox's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Differences {
+    missing: Vec<Missing>,
+    different: Vec<Different>,
+    toolbox: Explained,
+}
+
+/// The explanations for one document.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Explained {
@@ -40,12 +50,15 @@ struct Different {
 
 /// Everything that is different and not explained, or explained and not different.
 pub(crate) fn check(root: &Path) -> anyhow::Result<Vec<String>> {
-    let reference: Facts = serde_json::from_str(&crate::read(&reference_path(root))?)?;
     let path = root.join("openapi/differences.toml");
-    let explained: Explained =
+    let Differences { missing, different, toolbox } =
         toml::from_str(&crate::read(&path)?).with_context(|| path.display().to_string())?;
-    let ours = Facts::of(&serde_json::to_value(paddock_control::openapi())?);
-    Ok(compare(&reference, &ours, &explained))
+    let mut findings = Vec::new();
+    for (api, explained) in [(Api::Control, Explained { missing, different }), (Api::Toolbox, toolbox)] {
+        let ours = Facts::of(&api.document()?);
+        findings.extend(compare(&of_reference(root, api)?, &ours, &explained));
+    }
+    Ok(findings)
 }
 
 fn compare(reference: &Facts, ours: &Facts, explained: &Explained) -> Vec<String> {
@@ -100,6 +113,12 @@ fn compare_operations(id: &str, reference: &Operation, ours: &Operation, found: 
     if (&reference.method, &reference.path) != (&ours.method, &ours.path) {
         found.insert(format!("operation {id} is at {} {}", ours.method, ours.path));
     }
+    for parameter in reference.parameters.difference(&ours.parameters) {
+        found.insert(format!("operation {id} has no parameter {parameter}"));
+    }
+    for parameter in ours.parameters.difference(&reference.parameters) {
+        found.insert(format!("operation {id} has the parameter {parameter} more"));
+    }
     if reference.success != ours.success {
         found.insert(format!("operation {id} succeeds with {:?}", ours.success));
     }
@@ -145,7 +164,7 @@ mod tests {
     #[test]
     fn a_planted_difference_and_a_stale_explanation_are_found() {
         let root = crate::root();
-        let reference: Facts = serde_json::from_str(&crate::read(&reference_path(&root)).unwrap()).unwrap();
+        let reference = of_reference(&root, Api::Control).unwrap();
         let mut ours = reference.clone();
         ours.operations.remove("createSandbox");
         ours.operations.get_mut("getSandbox").unwrap().success = BTreeSet::from(["201".to_owned()]);

@@ -1,4 +1,7 @@
-//! What can be compared about an API document: operations, required fields, enums. No prose.
+//! What can be compared about an API document: operations, their parameters, required fields, enums. No prose.
+//!
+//! Documents are OpenAPI 3 or, as the reference's of the toolbox, Swagger 2, where a body is a parameter and an answer has
+//! its schema without a media type.
 //!
 //! The reference's facts are checked in, so that anybody can compare without its documents.
 
@@ -8,6 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::openapi::Api;
 
 /// The facts of one document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +30,11 @@ pub(crate) struct Operation {
     pub(crate) method: String,
     /// With its parameters in braces.
     pub(crate) path: String,
-    /// The statuses of success, in order.
+    /// The statuses of success, in order; 101 is one of them.
     pub(crate) success: BTreeSet<String>,
+    /// The parameters of path and query: `path`, and behind it `?` if it may be left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) parameters: BTreeSet<String>,
     /// The schema of the body, where it has a name; `[]` behind it for a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<String>,
@@ -46,16 +54,32 @@ pub(crate) struct Schema {
 }
 
 /// Where the reference's facts are kept.
-pub(crate) fn reference_path(root: &Path) -> PathBuf {
-    root.join("openapi/reference.facts.json")
+fn reference_path(root: &Path, api: Api) -> PathBuf {
+    root.join(match api {
+        Api::Control => "openapi/reference.facts.json",
+        Api::Toolbox => "openapi/reference.toolbox.facts.json",
+    })
 }
 
-/// Takes the facts from the reference's main document.
+/// The reference's facts as they are kept.
+pub(crate) fn of_reference(root: &Path, api: Api) -> anyhow::Result<Facts> {
+    let path = reference_path(root, api);
+    serde_json::from_str(&crate::read(&path)?).with_context(|| path.display().to_string())
+}
+
+/// Takes the facts from the reference's documents.
 pub(crate) fn write(root: &Path, directory: &Path) -> anyhow::Result<()> {
-    let path = directory.join("api.json");
-    let document = serde_json::from_str(&crate::read(&path)?).with_context(|| path.display().to_string())?;
-    let text = serde_json::to_string_pretty(&Facts::of(&document))? + "\n";
-    crate::write(&reference_path(root), &text)
+    for api in Api::ALL {
+        let path = directory.join(match api {
+            Api::Control => "api.json",
+            Api::Toolbox => "toolbox.json",
+        });
+        let document: Value =
+            serde_json::from_str(&crate::read(&path)?).with_context(|| path.display().to_string())?;
+        let text = serde_json::to_string_pretty(&Facts::of(&document))? + "\n";
+        crate::write(&reference_path(root, api), &text)?;
+    }
+    Ok(())
 }
 
 impl Facts {
@@ -69,7 +93,8 @@ impl Facts {
                 }
             }
         }
-        for (name, schema) in members(&document["components"]["schemas"]) {
+        let schemas = members(&document["components"]["schemas"]).into_iter();
+        for (name, schema) in schemas.chain(members(&document["definitions"])) {
             let mut found = Schema::default();
             found.collect(document, schema);
             if !found.required.is_empty() || !members(&schema["properties"]).is_empty() {
@@ -83,11 +108,12 @@ impl Facts {
 impl Operation {
     fn of(method: &str, path: &str, operation: &Value) -> Self {
         let responses = members(&operation["responses"]);
-        let is_success = |status: &str| status.starts_with('2');
+        let is_success = |status: &str| status.starts_with('2') || status == "101";
+        let parameters = || operation["parameters"].as_array().into_iter().flatten();
         let answer = responses
             .iter()
-            .find(|(status, _)| is_success(status))
-            .and_then(|(_, response)| name_of(response));
+            .filter(|(status, _)| is_success(status))
+            .find_map(|(_, response)| name_of(response));
         Self {
             method: method.to_uppercase(),
             path: path.to_owned(),
@@ -96,7 +122,10 @@ impl Operation {
                 .map(|(status, _)| (*status).clone())
                 .filter(|status| is_success(status))
                 .collect(),
-            body: name_of(&operation["requestBody"]),
+            parameters: parameters().filter_map(parameter).collect(),
+            body: parameters()
+                .find(|parameter| parameter["in"] == "body")
+                .map_or_else(|| name_of(&operation["requestBody"]), name_of),
             answer,
         }
     }
@@ -146,9 +175,22 @@ fn resolve<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
     target.unwrap_or(schema)
 }
 
-/// The name of the schema of a JSON body.
+/// A parameter of path or query, as [`Operation::parameters`] has it.
+fn parameter(parameter: &Value) -> Option<String> {
+    let mark = match (parameter["in"].as_str()?, parameter["required"].as_bool()) {
+        ("path", _) | ("query", Some(true)) => "",
+        ("query", _) => "?",
+        _ => return None,
+    };
+    Some(format!("{}{mark}", parameter["name"].as_str()?))
+}
+
+/// The name of the schema of a JSON body, or of one without a media type.
 fn name_of(with_content: &Value) -> Option<String> {
-    let schema = &with_content["content"]["application/json"]["schema"];
+    let schema = match &with_content["content"] {
+        Value::Null => &with_content["schema"],
+        content => &content["application/json"]["schema"],
+    };
     let name = |schema: &Value| schema["$ref"].as_str()?.rsplit('/').next().map(ToOwned::to_owned);
     let of_optional = || schema["oneOf"].as_array()?.iter().find_map(name);
     name(schema).or_else(|| Some(name(&schema["items"])? + "[]")).or_else(of_optional)
@@ -185,5 +227,28 @@ mod tests {
         assert_eq!(whole.required, BTreeSet::from(["env".to_owned(), "id".to_owned()]));
         assert_eq!(whole.enums.keys().collect::<Vec<_>>(), ["kind", "kinds"]);
         assert!(!facts.schemas.contains_key("Kind"));
+    }
+
+    #[test]
+    fn bodies_and_answers_of_swagger_2_are_facts_too() {
+        let document = json!({
+            "paths": {"/a/{id}": {"post": {
+                "operationId": "postA",
+                "parameters": [
+                    {"in": "body", "name": "request", "required": true, "schema": {"$ref": "#/definitions/Asked"}},
+                    {"in": "path", "name": "id", "required": true},
+                    {"in": "query", "name": "depth"},
+                    {"in": "header", "name": "X-A"},
+                ],
+                "responses": {"101": {}, "200": {"schema": {"type": "array", "items": {"$ref": "#/definitions/One"}}}, "400": {}},
+            }}},
+            "definitions": {"Asked": {"required": ["id"]}},
+        });
+        let facts = Facts::of(&document);
+        let operation = &facts.operations["postA"];
+        assert_eq!((operation.body.as_deref(), operation.answer.as_deref()), (Some("Asked"), Some("One[]")));
+        assert_eq!(operation.success, BTreeSet::from(["101".to_owned(), "200".to_owned()]));
+        assert_eq!(operation.parameters, BTreeSet::from(["depth?".to_owned(), "id".to_owned()]));
+        assert_eq!(facts.schemas["Asked"].required, BTreeSet::from(["id".to_owned()]));
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! | command | does |
 //! |---|---|
-//! | `openapi` | writes `openapi/control.json` from the handlers |
-//! | `facts --reference DIR` | writes `openapi/reference.facts.json` from the reference's documents |
+//! | `openapi` | writes `openapi/control.json` and `openapi/toolbox.json` from the code |
+//! | `facts --reference DIR` | writes `openapi/reference.facts.json` and `openapi/reference.toolbox.facts.json` from the reference's documents |
 //! | `differences` | prints what is different from the reference and not explained |
-//! | `bench [--trace]` | measures a release server against bare baselines; with `--trace` only shows where a create's time goes |
+//! | `bench [--lists \| --files \| --warm \| --moves \| --trace]` | measures a release server against bare baselines; with `--lists` lists alone, with `--files` forks and archives alone, with `--warm` warm pools alone, with `--moves` stops, starts and other moves alone; with `--trace` only shows where a create's time goes |
+//! | `soak --lives MINUTES` | walks through sandboxes' lives for so long, with kills, and as many cycles of stops and archives as fit |
+//! | `soak [DIVISOR]` | long runs in one sandbox, whose daemon must not grow; a divisor makes them shorter |
 //! | `test [ARGUMENTS]` | every check; arguments go to the test runner and leave out what is no test |
 //! | `tidy` | checks who depends on whom, and that every crate inherits the workspace's rules |
 //!
@@ -19,6 +21,7 @@ mod facts;
 mod openapi;
 mod sdk;
 mod server;
+mod soak;
 mod test;
 mod tidy;
 
@@ -37,10 +40,19 @@ fn main() -> anyhow::Result<()> {
         }
         ["tidy"] => report("untidy", &tidy::check(&root())?),
         ["bench"] => bench::run(bench::What::Figures),
+        ["bench", "--lists"] => bench::run(bench::What::Lists),
+        ["bench", "--files"] => bench::run(bench::What::Files),
+        ["bench", "--warm"] => bench::run(bench::What::Warm),
+        ["bench", "--moves"] => bench::run(bench::What::Moves),
         ["bench", "--trace"] => bench::run(bench::What::Trace),
+        ["soak", "--lives", minutes] => {
+            soak::lives::run(minutes.parse().context("the minutes are a whole number from 1")?)
+        }
+        ["soak"] => soak::run(1),
+        ["soak", divisor] => soak::run(divisor.parse().context("the divisor is a whole number from 1")?),
         ["test", ..] => test::run(&arguments[1..]),
         _ => bail!(
-            "usage: cargo xtask test [ARGUMENTS] | bench [--trace] | openapi | facts --reference DIR | differences | tidy"
+            "usage: cargo xtask test [ARGUMENTS] | bench [--lists | --files | --warm | --moves | --trace] | soak [DIVISOR | --lives MINUTES] | openapi | facts --reference DIR | differences | tidy"
         ),
     }
 }

@@ -34,6 +34,11 @@ impl Tally {
 
 /// Runs everything; extra arguments go to nextest and leave out the checks that are not tests.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    run_with(arguments, &[])
+}
+
+/// As [`run`], with these variables for the tests.
+pub(crate) fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Result<()> {
     let started = Instant::now();
     let mut tally = Tally::default();
     if arguments.is_empty() {
@@ -51,7 +56,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let sdk = sdk::install()?;
     let before = Inventory::take();
     let mut server = shared_server()?;
-    let counted = nextest(arguments, &server, &sdk);
+    let counted = nextest(arguments, variables, &server, &sdk);
     let ended = server.end();
     let (passed, failed) = counted?;
     tally.passed += passed;
@@ -90,7 +95,12 @@ fn ensure_nextest() -> Result<()> {
 }
 
 /// Runs the tests and reads the counts from the runner's last line.
-fn nextest(arguments: &[String], server: &Server, sdk: &Path) -> Result<(u32, u32)> {
+fn nextest(
+    arguments: &[String],
+    variables: &[(&str, String)],
+    server: &Server,
+    sdk: &Path,
+) -> Result<(u32, u32)> {
     let log_path = Path::new("target/nextest.log");
     let mut child = Command::new(env!("CARGO"))
         .args(["nextest", "run", "--workspace", "--locked"])
@@ -98,6 +108,7 @@ fn nextest(arguments: &[String], server: &Server, sdk: &Path) -> Result<(u32, u3
         .env("PADDOCK_TEST_SERVER", &server.data)
         .env("PADDOCK_TEST_INSTANCE", &server.instance)
         .env("PADDOCK_TEST_SDK", sdk)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .env("NEXTEST_HIDE_PROGRESS_BAR", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::inherit())

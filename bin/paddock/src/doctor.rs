@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
-use paddock_config::{Config, StorageKind};
+use paddock_config::{Config, Objects, StorageKind, VolumeKind};
 
-use crate::user;
+use crate::{porter, user};
 
 /// One finding.
 struct Finding {
@@ -40,6 +41,8 @@ pub(crate) fn check(config: &Config) -> Result<()> {
         Finding { what: "control groups", found: cgroups() },
         Finding { what: "firewall", found: firewall() },
         Finding { what: "disk", found: disk(config) },
+        Finding { what: "object store", found: objects(config) },
+        Finding { what: "volumes", found: volumes(config) },
     ];
     let mut fatal = false;
     for finding in findings {
@@ -190,6 +193,45 @@ fn disk(config: &Config) -> Result<String, Problem> {
         Some(free) => Ok(format!("{free} GiB free at {}", existing.display())),
         None => warning("free space could not be measured"),
     }
+}
+
+/// How long the object store may take to answer.
+const OBJECTS_LIMIT: Duration = Duration::from_secs(15);
+
+/// Asks the store for an object that nobody put.
+fn objects(config: &Config) -> Result<String, Problem> {
+    let without = "sandboxes can be neither archived nor restored";
+    if let Objects::Directory(directory) = &config.objects
+        && !directory.exists()
+    {
+        return Ok(format!("{} is made by the first start", directory.display()));
+    }
+    let ask = || -> Result<()> {
+        let porter = porter::porter(config, user::find(&config.front_user)?)?;
+        let (canceller, cancel) = paddock_porter::cancel()?;
+        std::thread::spawn(move || {
+            std::thread::park_timeout(OBJECTS_LIMIT);
+            canceller.cancel();
+        });
+        porter.look(&"doctor/nothing".parse()?, &cancel)?;
+        Ok(())
+    };
+    match ask() {
+        Ok(()) => Ok("answers".to_owned()),
+        Err(error) => warning(format!("{without}: {error:#}")),
+    }
+}
+
+fn volumes(config: &Config) -> Result<String, Problem> {
+    if config.volumes == VolumeKind::Local {
+        return Ok("local".to_owned());
+    }
+    if !Path::new("/dev/fuse").exists() && !module_exists("fuse") {
+        return missing(
+            "this kernel has no fuse: volumes in a bucket cannot be mounted; set volumes.kind = \"local\"",
+        );
+    }
+    program("s3fs", "--version", "s3fs", "volumes in a bucket cannot be mounted")
 }
 
 fn paths_pool_exists(config: &Config) -> bool {

@@ -7,14 +7,17 @@
 mod doctor;
 mod env;
 mod paths;
+mod porter;
 mod reset;
 mod serve;
 mod toolbox;
 mod user;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use paddock_driver_volume::s3::client;
 
 /// A self-hosted sandbox platform for AI agents.
 #[derive(Debug, Parser)]
@@ -36,11 +39,24 @@ enum Command {
     Env,
     /// Check this host: what is missing, what that disables, how to get it.
     Doctor,
+    /// Carry a sandbox's files (the runner does that). Must come before settings: this half has given up reading them.
+    #[command(name = porter::COMMAND, hide = true)]
+    Port {
+        /// Which half, and what it needs to know.
+        #[arg(trailing_var_arg = true)]
+        arguments: Vec<String>,
+    },
+    /// Show a part of a bucket as a file system (the runner does that).
+    #[command(name = serve::volumes::COMMAND, hide = true)]
+    Mount,
     /// Remove everything that this instance made on this host. Sandboxes and their files are lost.
     Reset {
         /// Do it without asking.
         #[arg(long)]
         yes: bool,
+        /// Keep the data: only what runs, the network, the mounts and control groups go, as in a restart of the host.
+        #[arg(long)]
+        keep_data: bool,
     },
 }
 
@@ -55,8 +71,25 @@ pub(crate) enum Role {
     Resolver,
 }
 
+/// Says why there is no client, where whoever started it reads it.
+#[expect(clippy::print_stderr, reason = "its log is the standard error")]
+fn complain(error: &std::io::Error) {
+    eprintln!("client: {error}");
+}
+
 fn main() -> ExitCode {
+    let called = std::env::args_os().next().unwrap_or_default();
+    if Path::new(&called).file_name().is_some_and(|name| name == client::STAND_IN) {
+        return client::hand_over().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::Mount) {
+        complain(&client::run());
+        return ExitCode::FAILURE;
+    }
+    if let Command::Port { arguments } = &arguments.command {
+        return paddock_porter::child::run(arguments);
+    }
     let result = paddock_config::load(|name| std::env::var(name).ok()).map_err(anyhow::Error::from).and_then(
         |config| {
             paddock_telemetry::init(&config.log);
@@ -66,8 +99,10 @@ fn main() -> ExitCode {
                 Command::Serve { role: Some(Role::Runner) } => serve::runner::run(&config),
                 Command::Serve { role: Some(Role::Resolver) } => serve::resolver::run(),
                 Command::Env => env::print(&config),
+                // Done above, without settings.
+                Command::Port { .. } | Command::Mount => Ok(()),
                 Command::Doctor => doctor::check(&config),
-                Command::Reset { yes } => reset::run(&config, yes),
+                Command::Reset { yes, keep_data } => reset::run(&config, yes, keep_data),
             }
         },
     );

@@ -1,4 +1,4 @@
-//! `paddock reset`: removes everything that an instance made on its host.
+//! `paddock reset`: removes everything that an instance made on its host, or everything but its data.
 
 use std::fs;
 use std::io::{self, BufRead, Write};
@@ -17,7 +17,7 @@ use crate::{paths, serve};
 /// How long the kernel may take to let go of the pool.
 const RELEASE_LIMIT: Duration = Duration::from_secs(20);
 
-pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
+pub(crate) fn run(config: &Config, sure: bool, keep_data: bool) -> Result<()> {
     if !paths::runner(config).exists() {
         println!("nothing to do: no server ever ran with the data directory {}", config.data.display());
         return Ok(());
@@ -29,7 +29,12 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
     if lock.try_lock().is_err() {
         bail!("a server runs with the data directory {}; end it first", config.data.display());
     }
-    if !sure && !confirmed(&config.data)? {
+    let question = if keep_data {
+        "This ends all sandboxes of".to_owned()
+    } else {
+        format!("This removes all sandboxes and files in {} of", config.data.display())
+    };
+    if !sure && !confirmed(&format!("{question} instance {:?}", config.instance))? {
         bail!("nothing was removed");
     }
     let _runner_lock = serve::runner::lock(config)?;
@@ -45,10 +50,13 @@ pub(crate) fn run(config: &Config, sure: bool) -> Result<()> {
         ids.release(range)?;
     }
     release_slot(leases, &data)?;
-    remove_data(&config.data)?;
+    if !keep_data {
+        remove_data(&config.data)?;
+    }
     let _ = fs::remove_dir(paths::stage(config));
     remove_shared(leases);
-    println!("removed everything of instance {:?}", config.instance);
+    let what = if keep_data { "everything but the data" } else { "everything" };
+    println!("removed {what} of instance {:?}", config.instance);
     Ok(())
 }
 
@@ -66,7 +74,8 @@ fn remove_shared(leases: &Path) {
 /// Removes what a server keeps in its data directory, and the directory unless somebody else keeps something there:
 /// a setting with a slip of the pen must not cost a home directory.
 fn remove_data(data: &Path) -> Result<()> {
-    for directory in ["run", "runner", "front", "layers", "lib"] {
+    // Objects that lie elsewhere, by a setting, are not this host's.
+    for directory in ["run", "runner", "front", "layers", "lib", "objects"] {
         let path = data.join(directory);
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -87,8 +96,8 @@ fn remove_data(data: &Path) -> Result<()> {
     }
 }
 
-fn confirmed(data: &Path) -> Result<bool> {
-    print!("This removes all sandboxes and files in {}. Type yes: ", data.display());
+fn confirmed(question: &str) -> Result<bool> {
+    print!("{question}. Type yes: ");
     io::stdout().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
@@ -104,6 +113,7 @@ fn end_sandboxes(config: &Config) -> Result<()> {
             runtime.remove(id).with_context(|| format!("could not remove sandbox {id}"))?;
         }
         let cgroups = Cgroups::find(&paths::cgroup(config))?;
+        serve::volumes::end_clients(&cgroups)?;
         cgroups.remove_parent().context("could not remove the control groups")?;
         let slot = lease_slot(Path::new(paths::LEASES), &paths::runner(config))?;
         Router::remove(&serve::runner::router_config(config, slot))

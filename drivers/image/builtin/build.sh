@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the built-in root file system in the directory $1 from the host's own Debian or Ubuntu sources.
 #
-# Run by the runner, as root, in a directory that holds packages.txt and npm.txt. One line on standard
+# Run by the runner, as root, in a directory that holds packages.txt, npm.txt and pip.txt. One line on standard
 # output per step; everything else goes to standard error. Leaves nothing outside $1.
 set -eu
 
@@ -44,6 +44,7 @@ done
 # Ubuntu keeps several of these in "universe".
 packages=$(sed 's/#.*//' packages.txt | tr '\n' ' ' | tr -s ' ' ',' | sed 's/^,//; s/,$//')
 modules=$(sed 's/#.*//' npm.txt | tr '\n' ' ')
+libraries=$(sed 's/#.*//' pip.txt | tr '\n' ' ')
 
 say "installing packages of $PRETTY_NAME"
 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
@@ -66,6 +67,15 @@ cp /etc/resolv.conf "$target/etc/resolv.conf"
 chroot "$target" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
     NODE_EXTRA_CA_CERTS=/tmp/host-authorities.crt npm_config_cafile=/tmp/host-authorities.crt \
     npm install --global --ignore-scripts --no-audit --no-fund --loglevel=error $modules >&2
+
+say "installing Python libraries"
+certificates=
+[ ! -f "$target/tmp/host-authorities.crt" ] || certificates=/tmp/host-authorities.crt
+# What the distribution has brought already is kept; what is missing comes along.
+# shellcheck disable=SC2086
+chroot "$target" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root PIP_BREAK_SYSTEM_PACKAGES=1 \
+    ${certificates:+PIP_CERT=$certificates} \
+    pip install --quiet --no-cache-dir --no-compile --disable-pip-version-check --root-user-action=ignore $libraries >&2
 
 say "adding the user and settings"
 rm -rf "$target/tmp/host-authorities.crt" "$target/root/.npm" "$target/tmp"/* "$target/var/lib/apt/lists"/* \

@@ -10,16 +10,17 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use paddock_types::RootRef;
+use paddock_types::RootBase;
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Images, Root, trust};
 
 /// The recipe, as data: changing a byte makes a new root.
-const RECIPE: [(&str, &str); 3] = [
+const RECIPE: [(&str, &str); 4] = [
     ("build.sh", include_str!("../builtin/build.sh")),
     ("packages.txt", include_str!("../builtin/packages.txt")),
     ("npm.txt", include_str!("../builtin/npm.txt")),
+    ("pip.txt", include_str!("../builtin/pip.txt")),
 ];
 
 /// The built-in root of one host.
@@ -89,8 +90,8 @@ impl Builtin {
 }
 
 impl Images for Builtin {
-    fn ensure_root(&self, root: RootRef, progress: &dyn Fn(&str)) -> Result<Root, Error> {
-        let RootRef::Builtin = root;
+    fn ensure_base(&self, base: RootBase, progress: &dyn Fn(&str)) -> Result<Root, Error> {
+        let RootBase::Builtin = base;
         let directory = self.directory();
         if !directory.join("size").exists() {
             fs::create_dir_all(&self.cache).map_err(Error::io("make", &self.cache))?;

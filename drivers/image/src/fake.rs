@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use paddock_types::RootRef;
+use paddock_types::RootBase;
 
 use crate::{Error, Images, Root};
 
@@ -11,7 +11,7 @@ use crate::{Error, Images, Root};
 pub struct Fake(pub PathBuf);
 
 impl Images for Fake {
-    fn ensure_root(&self, _root: RootRef, progress: &dyn Fn(&str)) -> Result<Root, Error> {
+    fn ensure_base(&self, _base: RootBase, progress: &dyn Fn(&str)) -> Result<Root, Error> {
         progress("nothing to do");
         Ok(Root { layers: vec![self.0.clone()], size_bytes: 0 })
     }

@@ -10,7 +10,7 @@ mod trust;
 use std::io;
 use std::path::PathBuf;
 
-use paddock_types::RootRef;
+use paddock_types::RootBase;
 
 /// A root file system that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Error {
 
 /// The images of one runner. Every call blocks.
 pub trait Images: Send + Sync {
-    /// The root file system, made if it is not there yet, which may take minutes. `progress` gets a line
-    /// for users at each step. Callers in several processes at once make it once.
-    fn ensure_root(&self, root: RootRef, progress: &dyn Fn(&str)) -> Result<Root, Error>;
+    /// What lies undermost in a root file system, made if it is not there yet, which may take minutes. `progress` gets a
+    /// line for users at each step. Callers in several processes at once make it once.
+    fn ensure_base(&self, base: RootBase, progress: &dyn Fn(&str)) -> Result<Root, Error>;
 }

@@ -1,5 +1,5 @@
 //! Connects sandboxes to the outside, and to nothing else: not to the host, not to each other, not to
-//! private networks, not to a cloud's metadata.
+//! private networks, not to a cloud's metadata. Sandboxes that are linked reach each other.
 //!
 //! To this crate a sandbox is a network namespace and, once connected, a [`Port`]. What may be reached is
 //! decided here and nowhere inside the sandbox.
@@ -10,6 +10,7 @@
 pub mod fake;
 pub mod router;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
@@ -23,7 +24,7 @@ pub struct Port(pub u16);
 pub enum Policy {
     /// Everything public.
     Public,
-    /// Nothing, not even name resolution.
+    /// Nothing but what it is linked with, not even name resolution.
     Blocked,
 }
 
@@ -82,6 +83,10 @@ pub trait Network: Send + Sync {
 
     /// Sets what may be reached through `port`, for connections that exist too.
     fn set_policy(&self, port: Port, policy: Policy) -> Result<(), Error>;
+
+    /// Lets the sandboxes of `group` reach each other, whatever their policies, and nobody else by a link: whatever links
+    /// any of them had before are gone. Of one alone, all links end. Links end with [`Network::disconnect`].
+    fn link(&self, group: &BTreeSet<Port>) -> Result<(), Error>;
 
     /// Ends the connection and frees the number. One that is not there is no error.
     fn disconnect(&self, port: Port) -> Result<(), Error>;

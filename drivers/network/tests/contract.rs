@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -108,7 +109,10 @@ fn the_fake_counts_as_the_trait_says() {
     let (one, two) = (fake.connect(namespace.as_fd()).unwrap(), fake.connect(namespace.as_fd()).unwrap());
     assert_ne!(one, two);
     fake.set_policy(one, Policy::Blocked).unwrap();
+    fake.link(&BTreeSet::from([one, two])).unwrap();
+    assert!(fake.are_linked(one, two));
     fake.disconnect(one).unwrap();
+    assert!(!fake.are_linked(one, two));
     fake.disconnect(one).unwrap();
     assert_eq!(fake.list().unwrap(), [two]);
     assert_eq!(fake.connect(namespace.as_fd()).unwrap(), one);
@@ -293,5 +297,144 @@ fn disconnecting_what_is_not_there_is_no_error() {
         router.disconnect(port).unwrap();
         router.disconnect(port).unwrap();
         assert!(router.list().unwrap().is_empty());
+    });
+}
+
+/// A service on port 80 of every address of a sandbox.
+fn serve(namespace: &File) -> TcpListener {
+    inside(namespace, || TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80))).unwrap()
+}
+
+/// A sandbox with a service.
+struct Served {
+    namespace: File,
+    port: Port,
+    address: Ipv4Addr,
+    _service: TcpListener,
+}
+
+fn served(router: &Router) -> Served {
+    let namespace = new_network();
+    let port = router.connect(namespace.as_fd()).unwrap();
+    let service = serve(&namespace);
+    Served { namespace, port, address: router.address(port), _service: service }
+}
+
+#[test]
+fn linked_sandboxes_reach_each_other_and_nobody_else_reaches_them() {
+    on_a_host(|config| {
+        let _beyond = make_beyond(&[OUTSIDE, PRIVATE]);
+        let router = Router::open(config.clone()).unwrap();
+        let _resolver = router.inside(|| TcpListener::bind((RESOLVER, 53))).unwrap();
+        let all: Vec<Served> = (0..5).map(|_| served(&router)).collect();
+        let [one, two, three, stranger, other] = all.as_slice() else { unreachable!("five were made") };
+        assert_refused(&one.namespace, two.address, 80);
+
+        router.link(&BTreeSet::from([one.port, two.port])).unwrap();
+        router.link(&BTreeSet::from([stranger.port, other.port])).unwrap();
+        for (from, to) in [(one, two), (two, one), (stranger, other), (other, stranger)] {
+            reach(&from.namespace, to.address, 80).expect("they are linked");
+        }
+        for (from, to) in [(one, three), (three, one), (stranger, one), (one, stranger), (two, other)] {
+            assert_refused(&from.namespace, to.address, 80);
+        }
+        assert_refused(&one.namespace, PRIVATE, 80);
+        reach(&one.namespace, OUTSIDE, 80).expect("a link takes nothing away");
+
+        router.link(&BTreeSet::from([one.port, two.port, three.port])).unwrap();
+        reach(&three.namespace, one.address, 80).expect("a third one joins");
+        reach(&two.namespace, three.address, 80).expect("and is among all");
+
+        // Cut off from the world, and still linked; and the resolver is there to tell names.
+        for port in [one.port, two.port] {
+            router.set_policy(port, Policy::Blocked).unwrap();
+        }
+        reach(&one.namespace, two.address, 80).expect("a block is about the world");
+        reach(&three.namespace, one.address, 80).expect("from one that is not blocked too");
+        reach(&one.namespace, RESOLVER, 53).expect("names of the link can be asked for");
+        assert_refused(&one.namespace, OUTSIDE, 80);
+        assert_refused(&one.namespace, stranger.address, 80);
+
+        router.link(&BTreeSet::from([one.port])).unwrap();
+        assert_refused(&one.namespace, two.address, 80);
+        assert_refused(&two.namespace, one.address, 80);
+        assert_refused(&one.namespace, RESOLVER, 53);
+    });
+}
+
+#[test]
+fn links_outlive_their_router_and_are_not_inherited_with_a_number() {
+    on_a_host(|config| {
+        let router = Router::open(config.clone()).unwrap();
+        let (one, two, three) = (served(&router), served(&router), served(&router));
+        router.link(&BTreeSet::from([one.port, two.port, three.port])).unwrap();
+        router.disconnect(two.port).unwrap();
+        let successor = served(&router);
+        assert_eq!(successor.port, two.port, "the number is used again");
+        assert_refused(&successor.namespace, one.address, 80);
+        assert_refused(&one.namespace, successor.address, 80);
+        reach(&one.namespace, three.address, 80).expect("the others stay linked");
+
+        // A device that vanished while nobody looked, as after a kill between two steps.
+        router.link(&BTreeSet::from([one.port, three.port, successor.port])).unwrap();
+        let vanished = format!("s{}", successor.port.0);
+        router.inside(|| Socket::open()?.delete(&vanished)).unwrap();
+        drop(router);
+        let router = Router::open(config.clone()).unwrap();
+        reach(&one.namespace, three.address, 80).expect("taken over");
+        let newcomer = served(&router);
+        assert_eq!(newcomer.port, successor.port);
+        assert_refused(&newcomer.namespace, one.address, 80);
+        assert_refused(&one.namespace, newcomer.address, 80);
+        router.link(&BTreeSet::from([one.port, newcomer.port])).unwrap();
+        reach(&newcomer.namespace, one.address, 80).expect("a new link can be made");
+        assert_refused(&three.namespace, one.address, 80);
+    });
+}
+
+#[test]
+fn a_conversation_ends_with_its_link_and_is_not_inherited_with_an_address() {
+    on_a_host(|config| {
+        let router = Router::open(config.clone()).unwrap();
+        let (one, two) = (served(&router), served(&router));
+        router.link(&BTreeSet::from([one.port, two.port])).unwrap();
+        let talker = |namespace: &File, own: Ipv4Addr, other: Ipv4Addr| {
+            inside(namespace, || {
+                let socket = UdpSocket::bind((own, 4000)).unwrap();
+                socket.connect((other, 4000)).unwrap();
+                socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                socket
+            })
+        };
+        let first = talker(&one.namespace, one.address, two.address);
+        let second = talker(&two.namespace, two.address, one.address);
+        let mut word = [0; 16];
+        // Both ways and more than once, so that the router takes it for a lasting conversation.
+        for _ in 0..3 {
+            first.send(b"ping").unwrap();
+            assert_eq!(second.recv(&mut word).unwrap(), 4);
+            second.send(b"ping").unwrap();
+            assert_eq!(first.recv(&mut word).unwrap(), 4);
+        }
+        router.disconnect(two.port).unwrap();
+        drop(second);
+        let heir = served(&router);
+        assert_eq!(heir.address, two.address, "the address is another's now");
+        let listening = talker(&heir.namespace, heir.address, one.address);
+        first.send(b"secret").unwrap();
+        let refused = first.recv(&mut word).expect_err("it is refused, and told so");
+        assert_ne!(refused.kind(), io::ErrorKind::WouldBlock, "a refusal must be told at once");
+        listening.set_nonblocking(true).unwrap();
+        assert_eq!(listening.recv(&mut word).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        // And so it is with one that is there still, and linked no more.
+        router.link(&BTreeSet::from([one.port, heir.port])).unwrap();
+        first.send(b"hello").unwrap();
+        listening.set_nonblocking(false).unwrap();
+        assert_eq!(listening.recv(&mut word).unwrap(), 5, "linked, it is heard");
+        router.link(&BTreeSet::from([one.port])).unwrap();
+        listening.set_nonblocking(true).unwrap();
+        first.send(b"secret").unwrap();
+        assert_ne!(first.recv(&mut word).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(listening.recv(&mut word).unwrap_err().kind(), io::ErrorKind::WouldBlock);
     });
 }

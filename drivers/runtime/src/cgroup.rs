@@ -39,6 +39,23 @@ impl Cgroups {
         Ok(Self { hierarchies, unified: false, parent: parent.to_owned() })
     }
 
+    /// Hierarchies at other places, for tests of one generation on a host of the other.
+    #[cfg(test)]
+    pub(crate) fn at(hierarchies: Vec<PathBuf>, unified: bool, parent: &str) -> Self {
+        Self { hierarchies, unified, parent: parent.to_owned() }
+    }
+
+    /// Whether a hierarchy of version 1 has the controller `controller`.
+    pub(crate) fn hierarchy_of(&self, controller: &str) -> bool {
+        let names = self.hierarchies.iter().filter_map(|path| path.file_name()?.to_str());
+        names.flat_map(|name| name.split(',')).any(|name| name == controller)
+    }
+
+    /// Where the groups of `name` lie, or would.
+    pub(crate) fn groups(&self, name: &str) -> impl Iterator<Item = PathBuf> {
+        self.hierarchies.iter().map(move |hierarchy| hierarchy.join(&self.parent).join(name))
+    }
+
     /// Whether this is version 2.
     pub fn is_unified(&self) -> bool {
         self.unified
@@ -71,12 +88,50 @@ impl Cgroups {
         Ok(names)
     }
 
+    /// Makes groups `name` for processes of the host's own that are held to so much memory and so many processes, if they
+    /// are not there. Gives back the files that take a process's number.
+    pub fn make(&self, name: &str, memory_bytes: u64, most_processes: u32) -> io::Result<Vec<PathBuf>> {
+        let limits: &[(&str, &str, u64)] = if self.unified {
+            &[("", "memory.max", memory_bytes), ("", "pids.max", u64::from(most_processes))]
+        } else {
+            &[
+                ("memory", "memory.limit_in_bytes", memory_bytes),
+                ("pids", "pids.max", u64::from(most_processes)),
+            ]
+        };
+        let mut files = Vec::new();
+        for hierarchy in &self.hierarchies {
+            let names =
+                || hierarchy.file_name().and_then(|name| name.to_str()).unwrap_or_default().split(',');
+            let wanted: Vec<_> = limits
+                .iter()
+                .filter(|(kind, ..)| self.unified || names().any(|name| name == *kind))
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let parent = hierarchy.join(&self.parent);
+            std::fs::create_dir_all(&parent)?;
+            if self.unified {
+                // The runtime program does the same at its first sandbox.
+                for group in [hierarchy, &parent] {
+                    std::fs::write(group.join("cgroup.subtree_control"), "+memory +pids")?;
+                }
+            }
+            let group = parent.join(name);
+            std::fs::create_dir_all(&group)?;
+            for (_, file, limit) in wanted {
+                std::fs::write(group.join(file), limit.to_string())?;
+            }
+            files.push(group.join("cgroup.procs"));
+        }
+        Ok(files)
+    }
+
     /// The processes in the groups of `name` and in those that it made beneath.
     pub fn processes(&self, name: &str) -> Vec<i32> {
         let mut found = Vec::new();
-        for hierarchy in &self.hierarchies {
-            collect_processes(&hierarchy.join(&self.parent).join(name), &mut found);
-        }
+        self.groups(name).for_each(|group| collect_processes(&group, &mut found));
         found.sort_unstable();
         found.dedup();
         found
@@ -85,9 +140,7 @@ impl Cgroups {
     /// Removes the groups of `name`, which must hold no process, and what was made beneath. Absent ones
     /// are no error.
     pub fn remove(&self, name: &str) -> io::Result<()> {
-        self.hierarchies
-            .iter()
-            .try_for_each(|hierarchy| remove_tree(&hierarchy.join(&self.parent).join(name)))
+        self.groups(name).try_for_each(|group| remove_tree(&group))
     }
 
     /// Removes our parent, which must hold no sandbox.
@@ -98,19 +151,14 @@ impl Cgroups {
     /// How often the kernel killed a process of `name` for want of memory.
     pub fn memory_kills(&self, name: &str) -> u64 {
         let file = if self.unified { "memory.events" } else { "memory.oom_control" };
-        self.hierarchies
-            .iter()
-            .filter_map(|hierarchy| {
-                std::fs::read_to_string(hierarchy.join(&self.parent).join(name).join(file)).ok()
-            })
-            .flat_map(|text| {
-                text.lines()
-                    .filter_map(|line| line.strip_prefix("oom_kill "))
-                    .filter_map(|count| count.trim().parse::<u64>().ok())
-                    .collect::<Vec<_>>()
-            })
-            .max()
-            .unwrap_or(0)
+        let events = self.read(name, file).unwrap_or_default();
+        let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
+        kills.unwrap_or(0)
+    }
+
+    /// A control file of `name`, in whichever hierarchy has it.
+    pub(crate) fn read(&self, name: &str, file: &str) -> Option<String> {
+        self.groups(name).find_map(|group| std::fs::read_to_string(group.join(file)).ok())
     }
 }
 

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use paddock_types::SandboxId;
-use paddock_wire_control::internal::{Activity, Authorize, Authorized};
+use paddock_wire_control::internal::{Activity, AskUsage, Authorize, Authorized, Usage};
 use serde::Serialize;
 use tower::ServiceExt;
 
@@ -44,6 +44,16 @@ impl Control {
         match status {
             StatusCode::OK => serde_json::from_slice(&body).map_err(unavailable),
             StatusCode::UNAUTHORIZED => Err(AuthorizeError::Unauthenticated),
+            StatusCode::NOT_FOUND => Err(AuthorizeError::NotFound),
+            other => Err(unavailable(other)),
+        }
+    }
+
+    /// What a running sandbox uses.
+    pub async fn usage(&self, sandbox_id: SandboxId) -> Result<Usage, AuthorizeError> {
+        let (status, body) = self.post("/internal/v1/usage", &AskUsage { sandbox_id }).await?;
+        match status {
+            StatusCode::OK => serde_json::from_slice(&body).map_err(unavailable),
             StatusCode::NOT_FOUND => Err(AuthorizeError::NotFound),
             other => Err(unavailable(other)),
         }

@@ -4,12 +4,18 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use paddock_types::SandboxId;
 use paddock_wire_runner::{OpenAnswer, OpenRequest, OpenTarget};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
+use tokio::time::sleep;
 
+/// How long a runner may be away before that is told. A killed one is back in less than a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long until it is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Conversations with the runner that are kept for the next question.
 const KEPT: usize = 16;
 /// An answer is one line and no longer than this.
@@ -42,9 +48,19 @@ impl Door {
         Self { socket, kept: Mutex::default() }
     }
 
-    /// A new connection to the inside of a sandbox.
+    /// A new connection to the inside of a sandbox. A runner that is away is waited for: sandboxes outlive its restart,
+    /// and so should what is asked of them.
     pub async fn open(&self, id: SandboxId, target: OpenTarget) -> Result<UnixStream, OpenError> {
-        let request = OpenRequest { id, target };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.try_open(OpenRequest { id, target }).await {
+                Err(OpenError::Runner(_)) if Instant::now() < deadline => sleep(PAUSE).await,
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn try_open(&self, request: OpenRequest) -> Result<UnixStream, OpenError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(stream) = kept {
             // A kept conversation may have ended with the runner it was held with.

@@ -40,6 +40,12 @@ pub struct Config {
     pub pool_gib: u32,
     /// Free space in the pool below which no new sandbox is made.
     pub pool_reserve_mib: u32,
+    /// Where volumes are kept.
+    pub volumes: VolumeKind,
+    /// The most that one volume may hold.
+    pub volume_max_size_gib: u32,
+    /// Where archives and backups are kept.
+    pub objects: Objects,
     /// The program that starts sandboxes.
     pub runtime: String,
     /// The most processes and threads of one sandbox.
@@ -50,6 +56,41 @@ pub struct Config {
     pub extra_ca_file: Option<PathBuf>,
     /// What is logged, in `tracing`'s filter syntax.
     pub log: String,
+}
+
+/// Where archives and backups are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objects {
+    /// Files beneath this directory, which belongs to the front's user.
+    Directory(PathBuf),
+    /// A bucket.
+    S3(S3),
+}
+
+/// A bucket of S3, or of what speaks like it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3 {
+    /// The URL of the service.
+    pub endpoint: String,
+    /// Which.
+    pub bucket: String,
+    /// What requests are signed for.
+    pub region: String,
+    /// Who asks.
+    pub access_key: String,
+    /// Where the secret is.
+    pub secret_key_file: PathBuf,
+    /// Before every name. May be empty.
+    pub prefix: String,
+}
+
+/// Where volumes are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeKind {
+    /// Beside the sandboxes' own files.
+    Local,
+    /// In the bucket of archives and backups.
+    S3(S3),
 }
 
 /// How sandboxes' own files are kept.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::settings::SETTINGS;
-use crate::{Config, StorageKind};
+use crate::{Config, Objects, S3, StorageKind, VolumeKind};
 
 /// Where the file is unless `PADDOCK_CONFIG` says otherwise.
 const DEFAULT_FILE: &str = "/etc/paddock/paddock.toml";
@@ -72,6 +72,9 @@ pub fn load(environment: impl Fn(&str) -> Option<String>) -> Result<Config, Erro
         })?,
         pool_gib: values.at_least("storage.pool_gib", 1)?,
         pool_reserve_mib: values.at_least("storage.reserve_mib", 0)?,
+        volumes: volumes(&values)?,
+        volume_max_size_gib: values.at_least("volumes.max_size_gib", 1)?,
+        objects: objects(&values)?,
         runtime: values.text("runtime.program"),
         max_pids: values.at_least("sandbox.max_pids", 16)?,
         spare_namespaces: values.at_least("sandbox.spare_namespaces", 0)?,
@@ -79,6 +82,55 @@ pub fn load(environment: impl Fn(&str) -> Option<String>) -> Result<Config, Erro
         log: values.text("log"),
     };
     Ok(config)
+}
+
+/// A bucket when an endpoint is set, which then needs the others too.
+fn objects(values: &Values<'_>) -> Result<Objects, Error> {
+    let is_needed = |text: &str| match text {
+        "" => Err("is needed with objects.s3.endpoint".to_owned()),
+        text => Ok(text.to_owned()),
+    };
+    if values.optional("objects.s3.endpoint").is_none() {
+        let beneath_data = || Ok(values.path("data")?.join("objects"));
+        let named = values.optional("objects.directory").map(|_| values.path("objects.directory"));
+        return Ok(Objects::Directory(named.unwrap_or_else(beneath_data)?));
+    }
+    Ok(Objects::S3(S3 {
+        endpoint: values.checked("objects.s3.endpoint", |text| {
+            let is_url = text.starts_with("https://") || text.starts_with("http://");
+            if is_url { Ok(text.to_owned()) } else { Err("must begin with https:// or http://".to_owned()) }
+        })?,
+        bucket: values.checked("objects.s3.bucket", is_needed)?,
+        region: values.text("objects.s3.region"),
+        access_key: values.checked("objects.s3.access_key", is_needed)?,
+        secret_key_file: values.path("objects.s3.secret_key_file")?,
+        prefix: values.text("objects.s3.prefix"),
+    }))
+}
+
+/// The bucket's settings are those of objects. What the client's own options are divided by cannot be in them.
+fn volumes(values: &Values<'_>) -> Result<VolumeKind, Error> {
+    let kind = values.checked("volumes.kind", |text| match text {
+        "local" | "s3" => Ok(text == "s3"),
+        _ => Err("must be local or s3".to_owned()),
+    })?;
+    match objects(values)? {
+        _ if !kind => Ok(VolumeKind::Local),
+        Objects::Directory(_) => {
+            values.checked("volumes.kind", |_| Err("s3 needs objects.s3.endpoint".to_owned()))
+        }
+        Objects::S3(bucket) => {
+            for key in ["endpoint", "bucket", "region", "access_key", "prefix"] {
+                values.checked(&format!("objects.s3.{key}"), |text| match text {
+                    text if text.contains([',', ' ', '\n']) => {
+                        Err("volumes need it without commas and blanks".to_owned())
+                    }
+                    _ => Ok(()),
+                })?;
+            }
+            Ok(VolumeKind::S3(bucket))
+        }
+    }
 }
 
 fn check_instance(text: &str) -> Result<String, String> {
@@ -194,6 +246,45 @@ mod tests {
         std::fs::write(&file, "instance = \"blue\"\n[api]\nport = 3001\n[proxy]\nport = 4001\n").unwrap();
         let config = from(&[("PADDOCK_CONFIG", file.to_str().unwrap()), ("PADDOCK_API_PORT", "0")]).unwrap();
         assert_eq!((config.instance.as_str(), config.api_port, config.proxy_port), ("blue", 0, 4001));
+    }
+
+    #[test]
+    fn objects_lie_in_the_data_directory_or_where_is_said() {
+        let objects = |pairs: &[(&str, &str)]| from(pairs).unwrap().objects;
+        assert_eq!(objects(&[("PADDOCK_DATA", "/d")]), Objects::Directory("/d/objects".into()));
+        assert_eq!(objects(&[("PADDOCK_OBJECTS_DIRECTORY", "/o")]), Objects::Directory("/o".into()));
+        let bucket = [
+            ("PADDOCK_OBJECTS_S3_ENDPOINT", "https://s3.example.com"),
+            ("PADDOCK_OBJECTS_S3_BUCKET", "b"),
+            ("PADDOCK_OBJECTS_S3_ACCESS_KEY", "k"),
+            ("PADDOCK_OBJECTS_S3_SECRET_KEY_FILE", "/secret"),
+        ];
+        let Objects::S3(s3) = objects(&bucket) else { panic!("it is a bucket") };
+        assert_eq!((s3.region.as_str(), s3.prefix.as_str()), ("us-east-1", "paddock/"));
+        for missing in 1..bucket.len() {
+            let some: Vec<_> =
+                bucket.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, one)| *one).collect();
+            let message = from(&some).unwrap_err().to_string();
+            assert!(message.contains(bucket[missing].0), "{message}");
+        }
+    }
+
+    #[test]
+    fn volumes_lie_in_a_bucket_only_when_there_is_one_that_their_client_can_name() {
+        assert_eq!(from(&[]).unwrap().volumes, VolumeKind::Local);
+        let s3 = ("PADDOCK_VOLUMES_KIND", "s3");
+        assert!(from(&[s3]).unwrap_err().to_string().contains("objects.s3.endpoint"));
+        assert!(from(&[("PADDOCK_VOLUMES_KIND", "nfs")]).unwrap_err().to_string().contains("local or s3"));
+        let mut bucket = vec![
+            s3,
+            ("PADDOCK_OBJECTS_S3_ENDPOINT", "https://s3.example.com"),
+            ("PADDOCK_OBJECTS_S3_BUCKET", "b"),
+            ("PADDOCK_OBJECTS_S3_ACCESS_KEY", "k"),
+            ("PADDOCK_OBJECTS_S3_SECRET_KEY_FILE", "/secret"),
+        ];
+        assert!(matches!(from(&bucket).unwrap().volumes, VolumeKind::S3(_)));
+        bucket.push(("PADDOCK_OBJECTS_S3_PREFIX", "a,b/"));
+        assert!(from(&bucket).unwrap_err().to_string().contains("commas"));
     }
 
     #[test]

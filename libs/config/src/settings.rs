@@ -88,7 +88,67 @@ pub const SETTINGS: &[Setting] = &[
         key: "storage.reserve_mib",
         variable: "PADDOCK_POOL_RESERVE_MIB",
         default: "512",
-        meaning: "No sandbox is made while less than this is free in the pool, in MiB.",
+        meaning: "No sandbox and no volume is made while less than this is free in the pool, in MiB.",
+    },
+    Setting {
+        key: "volumes.kind",
+        variable: "PADDOCK_VOLUMES_KIND",
+        default: "local",
+        meaning: "`local`: volumes lie beside the sandboxes' own files. `s3`: they lie in the bucket of `objects.s3`, below \
+                  `volumes/`, and are mounted by `s3fs`, which has to be installed.",
+    },
+    Setting {
+        key: "volumes.max_size_gib",
+        variable: "PADDOCK_VOLUMES_MAX_SIZE_GIB",
+        default: "10",
+        meaning: "The most that one volume may hold, in GiB (at least 1). Volumes lie in the pool and share it with the \
+                  sandboxes' own files. A change holds for each volume from the next start of a sandbox that mounts it. \
+                  Not enforced where `storage.kind` is `dir`, nor in \
+                  a bucket: there it limits what a client keeps on this host of files that are being written.",
+    },
+    Setting {
+        key: "objects.directory",
+        variable: "PADDOCK_OBJECTS_DIRECTORY",
+        default: "",
+        meaning: "Directory of archives and backups, used unless `objects.s3.endpoint` is set. It belongs to \
+                  `front_user`. Not set: `objects` in the data directory.",
+    },
+    Setting {
+        key: "objects.s3.endpoint",
+        variable: "PADDOCK_OBJECTS_S3_ENDPOINT",
+        default: "",
+        meaning: "URL of a service that speaks S3, `https://s3.example.com`: archives and backups are kept there. \
+                  Addresses are of the path style. `http://` is for networks that are trusted.",
+    },
+    Setting {
+        key: "objects.s3.bucket",
+        variable: "PADDOCK_OBJECTS_S3_BUCKET",
+        default: "",
+        meaning: "The bucket, which must be there. Needed with an endpoint.",
+    },
+    Setting {
+        key: "objects.s3.region",
+        variable: "PADDOCK_OBJECTS_S3_REGION",
+        default: "us-east-1",
+        meaning: "What requests are signed for. Services of one's own take any.",
+    },
+    Setting {
+        key: "objects.s3.access_key",
+        variable: "PADDOCK_OBJECTS_S3_ACCESS_KEY",
+        default: "",
+        meaning: "Who asks. Needed with an endpoint.",
+    },
+    Setting {
+        key: "objects.s3.secret_key_file",
+        variable: "PADDOCK_OBJECTS_S3_SECRET_KEY_FILE",
+        default: "",
+        meaning: "File that holds the secret of the access key and that root alone may read. Needed with an endpoint.",
+    },
+    Setting {
+        key: "objects.s3.prefix",
+        variable: "PADDOCK_OBJECTS_S3_PREFIX",
+        default: "paddock/",
+        meaning: "Before the names of all objects in the bucket. Two installations in one bucket need different ones.",
     },
     Setting {
         key: "runtime.program",

@@ -5,7 +5,9 @@
 //! In a test, a file of the point's name in that directory arms it; its content is the action:
 //!
 //! - `kill`: the process ends itself with SIGKILL, as a crash would;
-//! - `error`: the step fails with [`Injected`].
+//! - `error`: the step fails with [`Injected`];
+//! - `delay`: the step takes a moment longer, see [`DELAY`];
+//! - `pass`: nothing happens, and a test sees that the step was passed.
 //!
 //! The file is renamed to `<name>.hit` before the action happens, so that each arming acts once,
 //! survives the restart that it causes, and a test can see that the point was really reached.
@@ -13,6 +15,10 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How much longer a delayed step takes: long enough to be seen from outside, as clients ask ten times a second.
+pub const DELAY: Duration = Duration::from_millis(700);
 
 /// The error of an armed point.
 #[derive(Debug)]
@@ -56,6 +62,12 @@ pub fn hit(point: &'static str) -> Result<(), Injected> {
                 std::thread::park();
             }
         }
+        "delay" => {
+            #[expect(clippy::disallowed_methods, reason = "to be slow is what was asked for")]
+            std::thread::sleep(DELAY);
+            Ok(())
+        }
+        "pass" => Ok(()),
         _ => Err(Injected { point }),
     }
 }

@@ -22,6 +22,15 @@ struct VolumeArguments {
 }
 
 #[repr(C)]
+struct SnapshotArguments {
+    fd: i64,
+    transaction: u64,
+    flags: u64,
+    unused: [u64; 4],
+    name: [u8; 4040],
+}
+
+#[repr(C)]
 #[derive(Default)]
 struct QuotaControl {
     command: u64,
@@ -56,12 +65,48 @@ pub fn delete_subvolume(parent: &File, name: &str) -> io::Result<()> {
     volume_request(parent, name, 15)
 }
 
-fn volume_request(parent: &File, name: &str, number: u64) -> io::Result<()> {
-    let mut arguments = VolumeArguments { fd: 0, name: [0; 4088] };
+/// Makes the subvolume `name` in the directory `parent` hold what the subvolume `source` holds now, sharing all data. In
+/// one transaction of the file system: it is there whole or not at all. What was written to `source` and is not yet on
+/// the disk is written first, of that subvolume alone.
+pub fn snapshot(source: &File, parent: &File, name: &str, access: Access) -> io::Result<()> {
+    const SUBVOLUME_READ_ONLY: u64 = 2;
+    let flags = match access {
+        Access::ReadOnly => SUBVOLUME_READ_ONLY,
+        Access::ReadWrite => 0,
+    };
+    let mut arguments = SnapshotArguments {
+        fd: source.as_raw_fd().into(),
+        transaction: 0,
+        flags,
+        unused: [0; 4],
+        name: [0; 4040],
+    };
+    put_name(&mut arguments.name, name)?;
+    let code = request(true, false, 23, size_of::<SnapshotArguments>());
+    // SAFETY: the struct is laid out as the kernel's and lives through the call.
+    check_int(unsafe { libc::ioctl(parent.as_raw_fd(), code as _, &raw const arguments) }).map(|_| ())
+}
+
+/// What may be done with a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It is never changed. It cannot be moved to another directory either.
+    ReadOnly,
+    /// It goes its own way.
+    ReadWrite,
+}
+
+fn put_name(target: &mut [u8], name: &str) -> io::Result<()> {
     if name.is_empty() || name.len() > 255 || name.contains(['/', '\0']) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    arguments.name[..name.len()].copy_from_slice(name.as_bytes());
+    target.iter_mut().zip(name.as_bytes()).for_each(|(slot, &byte)| *slot = byte);
+    Ok(())
+}
+
+fn volume_request(parent: &File, name: &str, number: u64) -> io::Result<()> {
+    let mut arguments = VolumeArguments { fd: 0, name: [0; 4088] };
+    put_name(&mut arguments.name, name)?;
     let code = request(true, false, number, size_of::<VolumeArguments>());
     // SAFETY: the struct is laid out as the kernel's and lives through the call.
     check_int(unsafe { libc::ioctl(parent.as_raw_fd(), code as _, &raw const arguments) }).map(|_| ())
@@ -98,6 +143,19 @@ pub fn limit_subvolume(any: &File, subvolume: u64, max_bytes: u64) -> io::Result
     check_int(unsafe { libc::ioctl(any.as_raw_fd(), code as _, &raw const limit) }).map(|_| ())
 }
 
+/// Has the file system that `any` lies on commit what it knows of directories and subvolumes, so that it survives a power
+/// cut. Data that was written to files and not yet put on the disk stays where it is, the neighbours' too.
+pub fn commit(any: &File) -> io::Result<()> {
+    let mut transaction = 0u64;
+    let start = request(false, true, 24, size_of::<u64>());
+    let wait = request(true, false, 22, size_of::<u64>());
+    // SAFETY: the number is valid for both calls.
+    unsafe {
+        check_int(libc::ioctl(any.as_raw_fd(), start as _, &raw mut transaction))?;
+        check_int(libc::ioctl(any.as_raw_fd(), wait as _, &raw const transaction)).map(|_| ())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +165,10 @@ mod tests {
         // Values as in the kernel's linux/btrfs.h, worked out by a C compiler.
         assert_eq!(request(true, false, 14, size_of::<VolumeArguments>()), 0x5000_940e);
         assert_eq!(request(true, true, 18, size_of::<InodeLookup>()), 0xd000_9412);
+        assert_eq!(request(true, false, 23, size_of::<SnapshotArguments>()), 0x5000_9417);
         assert_eq!(request(true, true, 40, size_of::<QuotaControl>()), 0xc010_9428);
+        assert_eq!(request(false, true, 24, size_of::<u64>()), 0x8008_9418);
+        assert_eq!(request(true, false, 22, size_of::<u64>()), 0x4008_9416);
         assert_eq!(request(false, true, 43, size_of::<QgroupLimit>()), 0x8030_942b);
     }
 }

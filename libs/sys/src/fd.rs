@@ -81,6 +81,18 @@ pub fn place(fd: i32, number: i32) -> io::Result<()> {
     check(unsafe { libc::c_long::from(libc::dup2(fd, number)) }).map(|_| ())
 }
 
+/// Has `fd` stay open when this process becomes another program.
+pub fn keep_open(fd: i32) -> io::Result<()> {
+    // SAFETY: integers only.
+    check(unsafe { libc::c_long::from(libc::fcntl(fd, libc::F_SETFD, 0)) }).map(|_| ())
+}
+
+/// The descriptor that whoever started this process gave it by number. To be called once for each.
+pub fn inherited(fd: i32) -> OwnedFd {
+    // SAFETY: by the contract above nobody else in this process owns it; one that is not open fails where it is used.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
 /// A copy of `fd` with a number of at least `at_least`, closed on exec. Async-signal-safe.
 pub fn duplicate_above(fd: i32, at_least: i32) -> io::Result<i32> {
     // SAFETY: integers only.

@@ -25,6 +25,16 @@ pub fn clone_tree(path: &Path) -> io::Result<Detached> {
     Ok(Detached(own(fd)))
 }
 
+/// A detached copy of the directory behind `directory`, without what is mounted beneath. It has to lie in a mount of the
+/// calling thread's namespace.
+pub fn clone_directory(directory: impl AsFd) -> io::Result<Detached> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_EMPTY_PATH.cast_unsigned();
+    let directory = directory.as_fd().as_raw_fd();
+    // SAFETY: the descriptor is open and the empty path valid for the call.
+    let fd = check(unsafe { libc::syscall(libc::SYS_open_tree, directory, c"".as_ptr(), flags) })?;
+    Ok(Detached(own(fd)))
+}
+
 /// Shows the files of `mount` with their ids mapped by `user_namespace`: a file that root owns on
 /// disk belongs to root inside.
 pub fn map_ids(mount: &Detached, user_namespace: impl AsFd) -> io::Result<()> {
@@ -35,6 +45,11 @@ pub fn map_ids(mount: &Detached, user_namespace: impl AsFd) -> io::Result<()> {
 /// Forbids writing through `mount`, whatever its file system allows.
 pub fn make_read_only(mount: &Detached) -> io::Result<()> {
     set_attributes(mount, libc::MOUNT_ATTR_RDONLY, 0)
+}
+
+/// Takes meaning from device nodes or set-user-id bits on `mount`, whatever its file system allows.
+pub fn restrict(mount: &Detached, attributes: Attributes) -> io::Result<()> {
+    set_attributes(mount, attributes.bits().into(), 0)
 }
 
 fn set_attributes(mount: &Detached, set: u64, user_namespace: u64) -> io::Result<()> {
@@ -147,6 +162,9 @@ fn explain(context: &OwnedFd, kind: &str, error: io::Error) -> io::Error {
         _ => io::Error::new(error.kind(), format!("{kind}: {error}")),
     }
 }
+
+/// For [`classic`]: set-user-id bits and device nodes mean nothing.
+pub const NOSUID_NODEV: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
 
 /// Mounts by the classic call, for what has no better one.
 pub fn classic(source: &Path, target: &Path, kind: &str, flags: libc::c_ulong, data: &str) -> io::Result<()> {

@@ -83,10 +83,19 @@ pub fn wait_for_end(pidfd: &OwnedFd, limit: std::time::Duration) -> io::Result<(
 
 /// Waits until something can be read from `file`, or its other side is closed. `false`: not within `limit`.
 pub fn wait_readable(file: &impl AsRawFd, limit: std::time::Duration) -> io::Result<bool> {
-    let mut poll = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    wait(file, libc::POLLIN, limit)
+}
+
+fn wait(file: &impl AsRawFd, events: libc::c_short, limit: std::time::Duration) -> io::Result<bool> {
+    let mut poll = libc::pollfd { fd: file.as_raw_fd(), events, revents: 0 };
     let limit = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one valid pollfd.
     check(unsafe { libc::c_long::from(libc::poll(&raw mut poll, 1, limit)) }).map(|ready| ready > 0)
+}
+
+/// Waits until the control file `file` of the kernel, which was read before, changed. `false`: not within `limit`.
+pub fn wait_changed(file: &impl AsRawFd, limit: std::time::Duration) -> io::Result<bool> {
+    wait(file, libc::POLLPRI, limit)
 }
 
 /// Gives SIGINT its default meaning in the calling process, for a child whose parent ignores it. Async-signal-safe.

@@ -15,6 +15,8 @@ pub fn init(filter: &str) {
         .with_writer(std::io::stderr)
         .with_span_events(FmtSpan::CLOSE)
         .with_ansi(std::io::stderr().is_terminal())
+        // A line that cannot be written, on a full disk, is lost: to complain about it where it could not be written panics.
+        .log_internal_errors(false)
         .finish();
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         tracing::warn!("logging was set up twice");

@@ -1,11 +1,14 @@
-//! For tests only: a runner that does what a test says, and a PostgreSQL of one's own.
+//! For tests only: a runner that does what a test says, a PostgreSQL and a bucket of one's own.
 //!
-//! The cast: [`postgres::Postgres`] is a real server in a temporary directory; [`runner::FakeRunner`]
+//! The cast: [`postgres::Postgres`] is a real server in a temporary directory; [`bucket::Bucket`] a server that speaks S3;
+//! [`runner::FakeRunner`]
 //! speaks the runner's wire over a real Unix socket and keeps its sandboxes in memory, where they
-//! survive its restarts; [`eventually`] waits for a condition with a deadline.
+//! survive its restarts; [`walk`] is a model of sandboxes' lives; [`eventually`] waits for a condition with a deadline.
 
+pub mod bucket;
 pub mod postgres;
 pub mod runner;
+pub mod walk;
 
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::http::Uri;
 use axum::http::uri::Authority;
@@ -27,8 +28,47 @@ pub struct Config {
     pub region: String,
     /// What a sandbox is made from when its maker names nothing.
     pub default_snapshot: String,
+    /// How often timers are looked at and uses written down. Ten seconds unless a test is in a hurry
+    /// (`spec/control-plane.md` G.5).
+    pub timer_period: Duration,
     /// The version of the program.
     pub version: String,
+    /// What the event stream allows.
+    pub events: EventLimits,
+}
+
+/// What the event stream allows its clients. The defaults are the protocol's where it has some.
+#[derive(Debug, Clone, Copy)]
+pub struct EventLimits {
+    /// From one heartbeat to the next; how late a key that another process revoked is noticed.
+    pub ping_interval: Duration,
+    /// How long a heartbeat may stay unanswered, or a frame unread.
+    pub ping_timeout: Duration,
+    /// How long a client may take to say who it is.
+    pub connect_timeout: Duration,
+    /// The most sockets of all together.
+    pub most_sockets: usize,
+    /// The most sockets of one organization, so that one cannot take them all.
+    pub most_sockets_of_organization: usize,
+    /// The most that may wait for one client to read it, beside what the kernel buffers. Room for a burst of
+    /// the largest sandboxes there can be.
+    pub most_unsent_bytes: usize,
+    /// The most that may wait for all together; beyond it, whoever lets more than one event lie is cut off.
+    pub most_unsent_bytes_of_all: usize,
+}
+
+impl Default for EventLimits {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(10),
+            most_sockets: 8192,
+            most_sockets_of_organization: 4096,
+            most_unsent_bytes: 8 << 20,
+            most_unsent_bytes_of_all: 64 << 20,
+        }
+    }
 }
 
 /// The origin of an address: scheme, host and port. Never ends with a slash.
@@ -42,6 +82,11 @@ pub struct PublicUrl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a public address must be http:// or https:// with a host and at most a port")]
 pub struct InvalidPublicUrl;
+
+impl Config {
+    /// What [`Config::timer_period`] is outside tests.
+    pub const TIMER_PERIOD: Duration = Duration::from_secs(10);
+}
 
 impl PublicUrl {
     /// `http` or `https`.

@@ -21,7 +21,7 @@ mod urls;
 use std::sync::Arc;
 
 pub use auth::secret::ApiKeySecret;
-pub use config::{Config, InvalidPublicUrl, PublicUrl};
+pub use config::{Config, EventLimits, InvalidPublicUrl, PublicUrl};
 pub use http::openapi::document as openapi;
 pub use paddock_store::{InvalidStoreUrl, StoreError, StoreUrl};
 pub use tokio_util::sync::CancellationToken;
@@ -30,6 +30,8 @@ use paddock_wire_runner::RootStatus;
 use tokio::sync::watch;
 
 use app::App;
+use app::events::EventSink;
+use http::events::hub::Hub;
 use reconcile::Reconciler;
 
 /// The control plane of one installation. Cheap to clone; all clones are one.
@@ -37,6 +39,7 @@ use reconcile::Reconciler;
 pub struct Control {
     app: App,
     reconciler: Arc<Reconciler>,
+    hub: Arc<Hub>,
 }
 
 /// What a first start makes. Printed by nobody but its receiver.
@@ -54,7 +57,9 @@ impl Control {
     pub async fn open(config: Config) -> Result<Self, StoreError> {
         let app = App::open(config).await?;
         let reconciler = Arc::new(Reconciler::new(app.clone()));
-        Ok(Self { app, reconciler })
+        let hub = Arc::new(Hub::new(app.config.events));
+        app.events.add(Arc::clone(&hub) as Arc<dyn EventSink>);
+        Ok(Self { app, reconciler, hub })
     }
 
     /// On the first start makes the administrator, the personal organization and the administrator's
@@ -81,7 +86,7 @@ impl Control {
 
     /// The public API, with everything under `/api`.
     pub fn router(&self) -> axum::Router {
-        http::router::public(self.app.clone())
+        http::router::public(self.app.clone(), Arc::clone(&self.hub))
     }
 
     /// What the other roles of the front ask, under `/internal/v1`. Must not be reachable from outside.
@@ -95,8 +100,9 @@ impl Control {
     }
 
     /// Follows the runner, makes wishes come true and writes activity down, until `shutdown`. Then
-    /// writes down what is still in memory and returns; wishes half fulfilled go on at the next start.
+    /// writes down what is still in memory, ends the event streams and returns; wishes half fulfilled go on at the next start.
     pub async fn run(&self, shutdown: CancellationToken) {
         reconcile::run(&self.app, &self.reconciler, shutdown).await;
+        self.hub.stop();
     }
 }

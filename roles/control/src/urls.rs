@@ -4,6 +4,7 @@
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
+use paddock_types::SandboxId;
 
 use crate::config::Config;
 
@@ -45,6 +46,12 @@ impl Urls {
         Self { proxy, dashboard, preview_template }
     }
 
+    /// Where a port of a sandbox is to be seen.
+    pub(crate) fn preview(&self, sandbox: SandboxId, port: u16) -> String {
+        let template = self.preview_template.replace("{{PORT}}", &port.to_string());
+        template.replace("{{sandboxId}}", &sandbox.to_string())
+    }
+
     /// The base of every toolbox, without a sandbox id and without a slash at the end.
     pub(crate) fn toolbox(&self) -> String {
         format!("{}/toolbox", self.proxy)
@@ -83,7 +90,9 @@ mod tests {
             dashboard_url: None,
             region: "local".to_owned(),
             default_snapshot: "paddock-small".to_owned(),
+            timer_period: Config::TIMER_PERIOD,
             version: "1".to_owned(),
+            events: crate::config::EventLimits::default(),
         }
     }
 

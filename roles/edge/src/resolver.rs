@@ -1,5 +1,5 @@
 //! Name resolution for sandboxes: takes a question on the router's address, asks the host's name servers,
-//! passes the answer back, unchanged.
+//! passes the answer back, unchanged. The names of linked sandboxes alone are answered here ([`super::names`]).
 //!
 //! It understands the fixed header of a message and no more, keeps no cache (the host's servers have one), and
 //! holds each guest to a number of open questions. What a name resolves to is not judged here: addresses that a
@@ -8,12 +8,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::timeout;
+
+use crate::names::{Names, Verdict};
 
 /// Open questions of one guest; more are dropped, and its resolver asks again.
 const PER_GUEST: u32 = 256;
@@ -33,12 +36,13 @@ const DATAGRAM: usize = 4096;
 /// The fixed header of a message (RFC 1035, 4.1.1).
 const HEADER: usize = 12;
 
-/// Answers questions until a socket fails.
-pub async fn serve(udp: std::net::UdpSocket, tcp: std::net::TcpListener) -> io::Result<()> {
+/// Answers questions until a socket fails. `links` is the file with the runner's
+/// [`LinkTable`](paddock_wire_runner::LinkTable); it need not be there yet.
+pub async fn serve(udp: std::net::UdpSocket, tcp: std::net::TcpListener, links: PathBuf) -> io::Result<()> {
     udp.set_nonblocking(true)?;
     tcp.set_nonblocking(true)?;
     let (udp, tcp) = (Arc::new(UdpSocket::from_std(udp)?), TcpListener::from_std(tcp)?);
-    let shared = Arc::new(Shared::new("/etc/resolv.conf"));
+    let shared = Arc::new(Shared::new("/etc/resolv.conf", links));
     tokio::try_join!(serve_datagrams(udp, Arc::clone(&shared)), serve_streams(tcp, shared))?;
     Ok(())
 }
@@ -51,9 +55,13 @@ async fn serve_datagrams(socket: Arc<UdpSocket>, shared: Arc<Shared>) -> io::Res
         let Some(turn) = shared.enter(guest.ip(), &question) else { continue };
         let (socket, shared) = (Arc::clone(&socket), Arc::clone(&shared));
         tokio::spawn(async move {
-            let answer = match shared.ask_by_datagram(&question).await {
-                Some(answer) => answer,
-                None => failure(&question),
+            let answer = match shared.names.judge(guest.ip(), &question) {
+                Verdict::Answer(answer) => answer,
+                Verdict::Refuse => failure(&question, REFUSED),
+                Verdict::PassOn => match shared.ask_by_datagram(&question).await {
+                    Some(answer) => answer,
+                    None => failure(&question, SERVER_FAILURE),
+                },
             };
             if let Err(error) = socket.send_to(&answer, guest).await {
                 tracing::debug!(%error, "an answer could not be sent");
@@ -80,9 +88,13 @@ async fn serve_streams(listener: TcpListener, shared: Arc<Shared>) -> io::Result
             // A connection may carry several questions, one after the other.
             while let Ok(Ok(question)) = timeout(IDLE_LIMIT, read_message(&mut stream)).await {
                 let Some(_turn) = shared.enter(guest.ip(), &question) else { return };
-                let answer = match shared.ask_by_stream(&question).await {
-                    Some(answer) => answer,
-                    None => failure(&question),
+                let answer = match shared.names.judge(guest.ip(), &question) {
+                    Verdict::Answer(answer) => answer,
+                    Verdict::Refuse => failure(&question, REFUSED),
+                    Verdict::PassOn => match shared.ask_by_stream(&question).await {
+                        Some(answer) => answer,
+                        None => failure(&question, SERVER_FAILURE),
+                    },
                 };
                 if !matches!(timeout(IDLE_LIMIT, write_message(&mut stream, &answer)).await, Ok(Ok(()))) {
                     return;
@@ -94,6 +106,7 @@ async fn serve_streams(listener: TcpListener, shared: Arc<Shared>) -> io::Result
 
 /// What all questions share: the servers to ask, and who asks how much.
 struct Shared {
+    names: Names,
     file: &'static str,
     servers: Mutex<(Option<SystemTime>, Vec<SocketAddr>)>,
     open: Counts,
@@ -104,8 +117,14 @@ struct Shared {
 type Counts = Arc<Mutex<HashMap<IpAddr, u32>>>;
 
 impl Shared {
-    fn new(file: &'static str) -> Self {
-        Self { file, servers: Mutex::default(), open: Counts::default(), streams: Counts::default() }
+    fn new(file: &'static str, links: PathBuf) -> Self {
+        Self {
+            names: Names::new(links),
+            file,
+            servers: Mutex::default(),
+            open: Counts::default(),
+            streams: Counts::default(),
+        }
     }
 
     /// Lets a question in, unless it is none or its guest has too many.
@@ -211,12 +230,17 @@ fn answers(question: &[u8], answer: &[u8]) -> bool {
     answer.len() >= HEADER && answer[..2] == question[..2] && answer[2] & 0x80 != 0
 }
 
-/// "Server failure" (RFC 1035, 4.1.1) to a question, with nothing else in it.
-fn failure(question: &[u8]) -> Vec<u8> {
+/// "Server failure" (RFC 1035, 4.1.1).
+const SERVER_FAILURE: u8 = 2;
+/// "Refused" (RFC 1035, 4.1.1).
+const REFUSED: u8 = 5;
+
+/// A failure of a question, with nothing else in it.
+fn failure(question: &[u8], code: u8) -> Vec<u8> {
     let mut answer = vec![0; HEADER];
     answer[..2].copy_from_slice(&question[..2]);
     answer[2] = 0x80 | (question[2] & 0x79);
-    answer[3] = 0x82;
+    answer[3] = 0x80 | code;
     answer
 }
 
@@ -260,7 +284,7 @@ mod tests {
     fn noise_is_no_question_and_a_failure_names_its_question() {
         assert!(!is_question(b""));
         assert!(!is_question(&QUESTION[..11]));
-        let answer = failure(QUESTION);
+        let answer = failure(QUESTION, SERVER_FAILURE);
         assert!(!is_question(&answer));
         assert!(answers(QUESTION, &answer));
         assert_eq!(answer[3] & 0x0f, 2);
@@ -268,7 +292,7 @@ mod tests {
 
     #[test]
     fn one_guest_cannot_take_all_turns() {
-        let shared = Arc::new(Shared::new("/nonexistent"));
+        let shared = Arc::new(Shared::new("/nonexistent", PathBuf::from("/nonexistent")));
         let greedy: IpAddr = "100.65.1.1".parse().unwrap();
         let modest: IpAddr = "100.65.1.2".parse().unwrap();
         let turns: Vec<Turn> = (0..PER_GUEST).map(|_| shared.enter(greedy, QUESTION).unwrap()).collect();
@@ -282,7 +306,10 @@ mod tests {
     async fn one_guest_cannot_hold_all_descriptors() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(serve_streams(listener, Arc::new(Shared::new("/nonexistent"))));
+        let serving = tokio::spawn(serve_streams(
+            listener,
+            Arc::new(Shared::new("/nonexistent", PathBuf::from("/nonexistent"))),
+        ));
         let mut kept = Vec::new();
         for _ in 0..STREAMS_PER_GUEST {
             kept.push(TcpStream::connect(address).await.unwrap());

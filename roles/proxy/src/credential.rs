@@ -2,9 +2,9 @@
 
 use axum::extract::Request;
 use http::{HeaderMap, HeaderValue, header};
-use paddock_wire_control::internal::Credential;
+use paddock_wire_control::internal::{Credential, SignedFile};
 
-use crate::route::{QUERY_KEY, decode};
+use crate::route::{QUERY_KEY, Target, decode};
 
 /// The header that carries a sandbox's token.
 pub(crate) const TOKEN_HEADER: &str = "x-daytona-preview-token";
@@ -20,6 +20,10 @@ pub(crate) enum Carrier {
     Header,
     Query,
     Cookie,
+    /// The address is signed.
+    Signature,
+    /// Nothing was presented, and nothing is needed.
+    Nothing,
 }
 
 /// Everything that was presented.
@@ -45,16 +49,44 @@ impl Presented {
         Self(found)
     }
 
+    /// A signed address: nothing else counts.
+    pub(crate) fn signed(file: SignedFile) -> Self {
+        Self(vec![(Carrier::Signature, Credential::SignedFile(file))])
+    }
+
+    /// The same without a cookie that comes with a page of another host: the pages of all sandboxes are of one *site*, so
+    /// that browsers send the cookie of one along with what another's page asks.
+    pub(crate) fn without_foreign_cookie(mut self, request: &Request) -> Self {
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let is_foreign = text(header::ORIGIN).is_some_and(|origin| {
+            let host = origin.split_once("://").map_or("", |(_, host)| host);
+            !text(header::HOST).is_some_and(|own| own.eq_ignore_ascii_case(host))
+        });
+        if is_foreign {
+            self.0.retain(|(carrier, _)| *carrier != Carrier::Cookie);
+        }
+        self
+    }
+
+    /// What was presented, or nothing where that may be enough.
+    pub(crate) fn or_nothing(mut self) -> Self {
+        self.0.push((Carrier::Nothing, Credential::None));
+        self
+    }
+
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (Carrier, &Credential)> {
         self.0.iter().map(|(carrier, credential)| (*carrier, credential))
     }
 
     /// The cookie to set when the token in the query was what let the caller in.
-    pub(crate) fn cookie_after(&self, by: Carrier, sandbox: &str) -> Option<HeaderValue> {
+    /// It counts for the address that it was given for and what lies below: addresses without host names of their own
+    /// share one origin.
+    pub(crate) fn cookie_after(&self, by: Carrier, target: &Target) -> Option<HeaderValue> {
         let (_, credential) = self.in_order().find(|(carrier, _)| *carrier == by && by == Carrier::Query)?;
         let Credential::PreviewToken(token) = credential else { return None };
         let text = format!(
-            "{COOKIE_PREFIX}{sandbox}={token}; Max-Age={COOKIE_LIFE}; Path=/; HttpOnly; SameSite=Lax"
+            "{COOKIE_PREFIX}{}={token}; Max-Age={COOKIE_LIFE}; Path={}/; HttpOnly; SameSite=Lax",
+            target.sandbox, target.prefix
         );
         HeaderValue::from_str(&text).ok()
     }
@@ -125,9 +157,38 @@ mod tests {
             found,
             [Credential::Bearer("key".to_owned()), token("in-header"), token("in-query"), token("in-cookie")]
         );
-        assert!(presented.cookie_after(Carrier::Header, "abc").is_none());
-        let cookie = presented.cookie_after(Carrier::Query, "abc").unwrap();
-        assert!(cookie.to_str().unwrap().starts_with("daytona-sandbox-auth-abc=in-query; Max-Age=3600;"));
+        let target = Target {
+            sandbox: "abc".to_owned(),
+            service: crate::route::Service::Toolbox,
+            path_and_query: "/".to_owned(),
+            prefix: "/preview/abc/22222".to_owned(),
+        };
+        assert!(presented.cookie_after(Carrier::Header, &target).is_none());
+        let cookie = presented.cookie_after(Carrier::Query, &target).unwrap();
+        let cookie = cookie.to_str().unwrap();
+        assert!(
+            cookie.starts_with("daytona-sandbox-auth-abc=in-query; Max-Age=3600; Path=/preview/abc/22222/;")
+        );
+    }
+
+    #[test]
+    fn a_page_of_another_host_does_not_come_in_with_our_cookie() {
+        let carriers = |origin: &str| {
+            let request = Request::builder()
+                .uri("/x")
+                .header("host", "22222-abc.h:4000")
+                .header("origin", origin)
+                .header("cookie", "daytona-sandbox-auth-abc=t")
+                .header("x-daytona-preview-token", "t")
+                .body(Body::empty())
+                .unwrap();
+            let presented = Presented::of(&request, "abc").without_foreign_cookie(&request);
+            presented.in_order().map(|(carrier, _)| carrier).collect::<Vec<_>>()
+        };
+        assert_eq!(carriers("http://22222-abc.h:4000"), [Carrier::Header, Carrier::Cookie]);
+        for foreign in ["http://3000-evil.h:4000", "null", "http://22222-abc.h", ""] {
+            assert_eq!(carriers(foreign), [Carrier::Header], "{foreign}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ use serde::Serialize;
 pub(crate) enum ProxyError {
     /// The address means nothing here.
     NoRoute,
+    /// A signed address that names no file.
+    NoPath,
     /// Nothing valid was presented.
     Unauthenticated,
     /// The caller is somebody, and has no such sandbox.
@@ -21,6 +23,8 @@ pub(crate) enum ProxyError {
     NotStarted { id: SandboxId, state: SandboxState },
     /// It should run and does not answer.
     Unreachable,
+    /// It runs, and nothing in it listens on this port.
+    PortClosed { port: u16 },
     /// It has as many requests open as it may.
     Busy,
     /// A part of the server is away.
@@ -58,6 +62,9 @@ impl ProxyError {
     fn parts(&self) -> (StatusCode, &'static str, String) {
         match self {
             Self::NoRoute => (StatusCode::NOT_FOUND, "NOT_FOUND", "not found: no such route".to_owned()),
+            Self::NoPath => {
+                (StatusCode::BAD_REQUEST, "BAD_REQUEST", "bad request: path is required".to_owned())
+            }
             Self::Unauthenticated => (
                 StatusCode::UNAUTHORIZED,
                 "UNAUTHORIZED",
@@ -76,6 +83,11 @@ impl ProxyError {
             Self::Unreachable => {
                 (StatusCode::BAD_GATEWAY, "BAD_GATEWAY", "the sandbox does not answer".to_owned())
             }
+            Self::PortClosed { port } => (
+                StatusCode::BAD_GATEWAY,
+                "BAD_GATEWAY",
+                format!("nothing in the sandbox listens on port {port}"),
+            ),
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "SERVICE_UNAVAILABLE",

@@ -15,9 +15,9 @@ use paddock_types::SandboxId;
 
 use crate::activity::{self, Watch};
 use crate::error::ProxyError;
-use crate::route::Target;
+use crate::route::{Service, Target};
 use crate::upstream::{Turn, Upstream};
-use crate::{Caller, authority, cors, credential};
+use crate::{Caller, authority, cors, credential, upstream};
 
 /// Headers that concern one connection only (RFC 9110, 7.6.1), and do not go on.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -31,29 +31,34 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 ];
 
 /// Headers to us: credentials and wishes about the proxy itself.
-const OURS: [HeaderName; 5] = [
-    header::AUTHORIZATION,
+const OURS: [HeaderName; 4] = [
     HeaderName::from_static(credential::TOKEN_HEADER),
     HeaderName::from_static("x-daytona-skip-preview-warning"),
     HeaderName::from_static(cors::DISABLE),
     HeaderName::from_static(activity::SKIP),
 ];
 
-/// Passes `request` on to the toolbox of `id`. `watch` lives until the answer is over.
+/// Passes `request` on to the toolbox or a port of `id`, with an `Authorization` header that is for us or not. `watch` lives until the answer is
+/// over.
 pub(crate) async fn forward(
     upstream: &Upstream,
     id: SandboxId,
     target: &Target,
+    is_our_key: bool,
     mut request: Request,
     watch: Watch,
 ) -> Result<Response, ProxyError> {
-    let turn = upstream.enter(id).ok_or(ProxyError::Busy)?;
+    let turn = upstream.enter(id, target.service).ok_or(ProxyError::Busy)?;
     let upgrade = upgrade_of(request.headers());
     let client_side = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
     add_forwarded(&mut request);
     strip(request.headers_mut());
     for ours in &OURS {
         request.headers_mut().remove(ours);
+    }
+    // To a user's own server another Authorization header may be the server's own; one of our keys never is.
+    if target.service == Service::Toolbox || is_our_key {
+        request.headers_mut().remove(header::AUTHORIZATION);
     }
     credential::remove_cookies(request.headers_mut());
     if let Some(upgrade) = &upgrade {
@@ -63,8 +68,11 @@ pub(crate) async fn forward(
     *request.uri_mut() = address(id, target)?;
 
     let mut response = upstream.client.request(request).await.map_err(|error| {
-        tracing::debug!(%error, sandbox.id = %id, "a toolbox did not answer");
-        ProxyError::Unreachable
+        tracing::debug!(%error, sandbox.id = %id, service = ?target.service, "a sandbox did not answer");
+        match target.service {
+            Service::Port(port) if upstream::is_closed_port(&error) => ProxyError::PortClosed { port },
+            Service::Toolbox | Service::Port(_) => ProxyError::Unreachable,
+        }
     })?;
     let held = Held { _watch: watch, _turn: turn };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -109,7 +117,7 @@ async fn join(client: hyper::upgrade::OnUpgrade, sandbox: hyper::upgrade::OnUpgr
 fn address(id: SandboxId, target: &Target) -> Result<Uri, ProxyError> {
     let mut parts = Parts::default();
     parts.scheme = Some(Scheme::HTTP);
-    parts.authority = authority(id).parse().ok();
+    parts.authority = authority(id, target.service).parse().ok();
     parts.path_and_query = target.path_and_query.parse().ok();
     Uri::from_parts(parts).map_err(|_| ProxyError::NoRoute)
 }

@@ -12,7 +12,11 @@ mod cors;
 mod credential;
 mod error;
 mod forward;
+mod metrics;
 mod route;
+mod signed;
+mod terminal;
+mod tunnel;
 mod upstream;
 
 use std::path::PathBuf;
@@ -26,9 +30,9 @@ use paddock_types::{SandboxId, SandboxState};
 use paddock_wire_control::internal::{Authorize, Authorized};
 use tracing::Instrument;
 
-use credential::Presented;
+use credential::{Carrier, Presented};
 use error::ProxyError;
-use route::Route;
+use route::{Route, Service};
 
 /// What the proxy needs to know.
 #[derive(Debug, Clone)]
@@ -66,19 +70,35 @@ impl Proxy {
     pub fn router(&self) -> Router {
         Router::new().fallback(handle).with_state(Arc::clone(&self.shared))
     }
+
+    /// What the API's port serves of it, for SDKs that know no other: `/api/toolbox/{sandbox}/toolbox/…`.
+    pub fn legacy_router(&self) -> Router {
+        let handler = axum::routing::any(handle_legacy);
+        Router::new().route("/api/toolbox/{*rest}", handler).with_state(Arc::clone(&self.shared))
+    }
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let route = route::of(&request);
+    answer(&shared, route, request).await
+}
+
+async fn handle_legacy(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let route = route::legacy(&request).map(Route::Sandbox);
+    answer(&shared, route, request).await
+}
+
+async fn answer(shared: &Arc<Shared>, route: Result<Route, ProxyError>, request: Request) -> Response {
     let said = error::Asked::of(&request);
     let cors = cors::Cors::of(request.headers());
     if let Some(preflight) = cors.preflight(&request) {
         return preflight;
     }
-    let mut response = match route::of(&request) {
+    let mut response = match route {
         Ok(Route::Health) => {
             axum::Json(serde_json::json!({"status": "ok", "version": shared.version})).into_response()
         }
-        Ok(Route::Toolbox(target)) => match serve(&shared, target, request).await {
+        Ok(Route::Sandbox(target)) => match serve(shared, target, request).await {
             Ok(response) => response,
             Err(error) => error.into_response(&said),
         },
@@ -90,40 +110,80 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
 
 async fn serve(
     shared: &Arc<Shared>,
-    target: route::Target,
+    mut target: route::Target,
     request: Request,
 ) -> Result<Response, ProxyError> {
-    let presented = Presented::of(&request, &target.sandbox);
+    let presented = match signed::take(&mut target, request.method())? {
+        Some(file) => Presented::signed(file),
+        None => match target.service {
+            Service::Toolbox => Presented::of(&request, &target.sandbox).without_foreign_cookie(&request),
+            Service::Port(_) => Presented::of(&request, &target.sandbox).or_nothing(),
+        },
+    };
     let span = tracing::debug_span!("authorize", sandbox.id = %target.sandbox);
-    let (authorized, by) = authorize(&shared.control, &target.sandbox, &presented).instrument(span).await?;
-    if authorized.state != SandboxState::Started {
-        return Err(ProxyError::NotStarted { id: authorized.sandbox_id, state: authorized.state });
+    let (authorized, by, is_our_key) =
+        authorize(&shared.control, &target.sandbox, &presented).instrument(span).await?;
+    let not_started = ProxyError::NotStarted { id: authorized.sandbox_id, state: authorized.state };
+    if !may_run(authorized.state) {
+        return Err(not_started);
     }
     let watch = activity::watch(shared.control.clone(), authorized.sandbox_id, request.headers()).await;
-    let span = tracing::debug_span!("forward", sandbox.id = %authorized.sandbox_id);
-    let forwarding = forward::forward(&shared.upstream, authorized.sandbox_id, &target, request, watch);
-    let mut response = forwarding.instrument(span).await?;
+    if metrics::is_asked(&target, request.method()) {
+        return metrics::answer(&shared.control, authorized.sandbox_id).await;
+    }
+    let mut response = match terminal::page(&target, request.method()) {
+        Some(page) => page,
+        None => {
+            let span = tracing::debug_span!("forward", sandbox.id = %authorized.sandbox_id);
+            let id = authorized.sandbox_id;
+            let forwarded = forward::forward(&shared.upstream, id, &target, is_our_key, request, watch)
+                .instrument(span)
+                .await;
+            match forwarded {
+                // A stopped one may be worked on too.
+                Err(ProxyError::Unreachable) if authorized.state != SandboxState::Started => {
+                    return Err(not_started);
+                }
+                forwarded => forwarded?,
+            }
+        }
+    };
     // A browser that came with the token in its address goes on with a cookie.
-    if let Some(cookie) = presented.cookie_after(by, &target.sandbox) {
+    if let Some(cookie) = presented.cookie_after(by, &target) {
         response.headers_mut().append(http::header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-/// Tries what was presented, in the order of the specification. The best refusal is told: somebody with a valid
+/// Whether a sandbox in this state may be running: it is started, or short work is done on it beside it.
+fn may_run(state: SandboxState) -> bool {
+    use SandboxState::{Forking, Resizing, Snapshotting, Started};
+    matches!(state, Started | Resizing | Snapshotting | Forking)
+}
+
+/// Tries what was presented, in the order of the specification. Gives back by what the caller came in, and whether its
+/// `Authorization` header holds a key of ours, whoever's. The best refusal is told: somebody with a valid
 /// key learns that there is no such sandbox, anybody else that the key is none.
 async fn authorize(
     control: &Control,
     sandbox: &str,
     presented: &Presented,
-) -> Result<(Authorized, credential::Carrier), ProxyError> {
+) -> Result<(Authorized, Carrier, bool), ProxyError> {
     let mut refusal = ProxyError::Unauthenticated;
+    let mut is_our_key = false;
     for (carrier, credential) in presented.in_order() {
         let request = Authorize { sandbox: sandbox.to_owned(), credential: credential.clone() };
         match control.authorize(&request).await {
-            Ok(authorized) => return Ok((authorized, carrier)),
+            Ok(authorized) => {
+                is_our_key |= carrier == Carrier::Authorization;
+                return Ok((authorized, carrier, is_our_key));
+            }
             Err(AuthorizeError::Unauthenticated) => {}
-            Err(AuthorizeError::NotFound) => refusal = ProxyError::NotFound { sandbox: sandbox.to_owned() },
+            Err(AuthorizeError::NotFound) => {
+                // A good key, of somebody else.
+                is_our_key |= carrier == Carrier::Authorization;
+                refusal = ProxyError::NotFound { sandbox: sandbox.to_owned() };
+            }
             Err(AuthorizeError::Unavailable(reason)) => {
                 tracing::error!(reason, "control could not authorize a request");
                 return Err(ProxyError::Unavailable);
@@ -133,7 +193,11 @@ async fn authorize(
     Err(refusal)
 }
 
-/// A sandbox's id as the authority of an address, for the connection pool.
-fn authority(id: SandboxId) -> String {
-    id.to_string()
+/// A sandbox's id, with the port if it is not the toolbox, as the authority of an address: the connection pool's
+/// key.
+fn authority(id: SandboxId, service: Service) -> String {
+    match service {
+        Service::Toolbox => id.to_string(),
+        Service::Port(port) => format!("{id}:{port}"),
+    }
 }

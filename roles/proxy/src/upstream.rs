@@ -1,6 +1,7 @@
 //! Connections to toolboxes, kept open between requests.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -20,7 +21,13 @@ use paddock_types::SandboxId;
 use paddock_wire_runner::OpenTarget;
 use tokio::net::UnixStream;
 
-/// Requests that one sandbox may have open; each may hold memory here and a thread of its own there.
+use crate::route::Service;
+use crate::tunnel;
+
+/// A sandbox, and whether its toolbox is meant: strangers who fill a public port leave the toolbox to its owner.
+type Who = (SandboxId, bool);
+
+/// Requests that one sandbox's toolbox may have open, and as many its ports together; each may hold memory here and a thread of its own there.
 const PER_SANDBOX: u32 = 1024;
 /// A toolbox closes after 70 s of silence (`spec/toolbox.md` 1.8); ours are given up before.
 const IDLE: Duration = Duration::from_secs(55);
@@ -31,7 +38,7 @@ const HEAD_LIMIT: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) client: Client<Connector, Body>,
-    open: Arc<Mutex<HashMap<SandboxId, u32>>>,
+    open: Arc<Mutex<HashMap<Who, u32>>>,
 }
 
 impl Upstream {
@@ -49,31 +56,32 @@ impl Upstream {
     }
 
     /// A place among the sandbox's open requests; `None` when all are taken.
-    pub(crate) fn enter(&self, id: SandboxId) -> Option<Turn> {
+    pub(crate) fn enter(&self, id: SandboxId, service: Service) -> Option<Turn> {
+        let who = (id, service == Service::Toolbox);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(id).or_default();
+        let count = open.entry(who).or_default();
         if *count >= PER_SANDBOX {
             return None;
         }
         *count += 1;
-        Some(Turn { open: Arc::clone(&self.open), id })
+        Some(Turn { open: Arc::clone(&self.open), who })
     }
 }
 
 /// One open request.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    open: Arc<Mutex<HashMap<SandboxId, u32>>>,
-    id: SandboxId,
+    open: Arc<Mutex<HashMap<Who, u32>>>,
+    who: Who,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.id) {
+        if let Some(count) = open.get_mut(&self.who) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.id);
+                open.remove(&self.who);
             }
         }
     }
@@ -97,12 +105,28 @@ impl tower::Service<Uri> for Connector {
         Box::pin(async move {
             let id: SandboxId = uri.host().unwrap_or_default().parse().map_err(io::Error::other)?;
             let stream = door.open(id, OpenTarget::Toolbox).await.map_err(io::Error::other)?;
+            let stream = match uri.port_u16() {
+                None => stream,
+                Some(port) => tunnel::through(stream, port).await?,
+            };
             Ok(Stream(TokioIo::new(stream)))
         })
     }
 }
 
-/// A connection to a toolbox.
+/// Whether a request failed because nothing listens on the port that was asked for.
+pub(crate) fn is_closed_port(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == tunnel::CLOSED) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// A connection to a toolbox, or through it to a port.
 #[derive(Debug)]
 pub(crate) struct Stream(TokioIo<UnixStream>);
 

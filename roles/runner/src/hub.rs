@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use paddock_types::SandboxId;
+use paddock_types::{ObjectId, SandboxId};
 use paddock_wire_runner::{Event, Observation, Observed, RootStatus};
 use tokio::sync::broadcast;
 
@@ -56,6 +56,11 @@ impl Hub {
         let mut state = self.state();
         state.roots.insert(status.root.to_string(), status.clone());
         let _ = self.changes.send(Event::Root(status));
+    }
+
+    /// No sandbox is made of a root with this layer any more.
+    pub(crate) fn forget_roots(&self, layer: ObjectId) {
+        self.state().roots.retain(|_, status| status.root.layers.iter().all(|known| known.id != layer));
     }
 
     /// What is so now, and everything that changes from now on.

@@ -3,14 +3,14 @@
 //! Written before an act that leaves something on the host, so that after a kill at any point the file says
 //! what may be there. A file appears whole (temporary name, then rename).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use paddock_sys::process::Process;
-use paddock_types::{Generation, SandboxId};
-use paddock_wire_runner::Wish;
+use paddock_types::{Generation, ObjectId, Resources, SandboxId};
+use paddock_wire_runner::{TaskReport, Wish};
 use serde::{Deserialize, Serialize};
 
 /// One sandbox.
@@ -25,6 +25,21 @@ pub(crate) struct Entry {
     pub(crate) seeded: bool,
     /// What a running one holds.
     pub(crate) running: Option<Running>,
+    /// The newest task that has ended, and how: it is not done again however often it is wished.
+    #[serde(default)]
+    pub(crate) finished: Option<TaskReport>,
+    /// What may be in the object store of it: noted before anything is put there.
+    #[serde(default)]
+    pub(crate) archives: BTreeSet<ObjectId>,
+}
+
+impl Entry {
+    /// The archives that go, when only `kept` stays.
+    pub(crate) fn archives_but(&self, kept: Option<ObjectId>) -> Vec<ObjectId> {
+        let recorded = self.wish.archive.as_ref().map(|archive| archive.id);
+        let all = self.archives.iter().copied().chain(recorded.filter(|id| !self.archives.contains(id)));
+        all.filter(|id| Some(*id) != kept).collect()
+    }
 }
 
 /// What a running sandbox holds on the host.
@@ -42,6 +57,9 @@ pub(crate) struct Running {
     pub(crate) first_id: u32,
     /// The version that its toolbox said.
     pub(crate) version: String,
+    /// Its limits. Not said by runners of before: as wished then.
+    #[serde(default)]
+    pub(crate) resources: Option<Resources>,
 }
 
 impl Running {
@@ -75,6 +93,12 @@ impl Journal {
         let temporary = path.with_extension("new");
         fs::write(&temporary, serde_json::to_vec(entry)?)?;
         fs::rename(temporary, path)
+    }
+
+    /// Makes what was written of a sandbox survive a power cut.
+    pub(crate) fn sync(&self, id: SandboxId) -> io::Result<()> {
+        fs::File::open(self.path(id))?.sync_data()?;
+        fs::File::open(&self.directory)?.sync_all()
     }
 
     pub(crate) fn remove(&self, id: SandboxId) -> io::Result<()> {

@@ -9,12 +9,17 @@ pub mod host;
 mod http;
 mod hub;
 mod journal;
+mod layers;
 mod lease;
+mod links;
+mod meter;
+mod objects;
 mod open;
 mod pairs;
 mod reap;
 mod roots;
 mod sandbox;
+mod volumes;
 
 use std::io;
 use std::path::PathBuf;
@@ -24,13 +29,18 @@ use paddock_driver_image::Images;
 use paddock_driver_network::Network;
 use paddock_driver_runtime::Runtime;
 use paddock_driver_storage::Storage;
+use paddock_driver_volume::Volumes;
+use paddock_porter::Porter;
 use paddock_types::RunnerId;
 use paddock_wire_runner::{PROTOCOL_VERSION, RunnerInfo};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
+pub use layers::LAYER_STEPS;
 pub use lease::{IdLeases, lease_slot, release_slot};
-pub use sandbox::{END_STEPS, LAUNCH_STEPS};
+pub use links::table_file as link_table_file;
+pub use sandbox::{END_STEPS, EXPORT_STEPS, FORK_STEPS, HOLD_STEPS, LAUNCH_STEPS, RESTORE_STEPS};
+pub use volumes::VOLUME_STEPS;
 
 /// What a runner needs to know.
 #[derive(Debug, Clone)]
@@ -63,10 +73,14 @@ pub struct Drivers {
     pub runtime: Arc<dyn Runtime>,
     /// Keeps their files.
     pub storage: Arc<dyn Storage>,
+    /// Keeps what outlives them.
+    pub volumes: Arc<dyn Volumes>,
     /// Connects them.
     pub network: Arc<dyn Network>,
     /// Makes their root file systems.
     pub images: Arc<dyn Images>,
+    /// Carries their files to and from the object store.
+    pub porter: Porter,
 }
 
 /// Everything that the parts of a runner share.
@@ -75,10 +89,14 @@ pub(crate) struct Context {
     pub(crate) drivers: Drivers,
     pub(crate) info: RunnerInfo,
     pub(crate) hub: hub::Hub,
+    pub(crate) meters: meter::Meters,
     pub(crate) journal: journal::Journal,
     pub(crate) ids: IdLeases,
     pub(crate) pairs: pairs::Pairs,
+    pub(crate) links: links::Links,
     pub(crate) roots: roots::Roots,
+    pub(crate) layers: Arc<layers::Layers>,
+    pub(crate) volumes: volumes::Volumes,
     /// How many launches run at once: more would only take turns on the processors.
     pub(crate) launches: tokio::sync::Semaphore,
 }
@@ -115,11 +133,17 @@ impl Runner {
             IdLeases::open(&config.leases, &config.data).map_err(StartError::io("open the id leases"))?;
         std::fs::create_dir_all(sandbox::socket_directory(&config))
             .map_err(StartError::io("make a directory"))?;
+        let layers =
+            layers::Layers::open(config.data.join("layers")).map_err(StartError::io("look at the layers"))?;
         let launches = std::thread::available_parallelism().map_or(2, usize::from) * 2;
         let context = Arc::new(Context {
             pairs: pairs::Pairs::new(config.spare_pairs),
+            links: links::Links::new(&config.run, config.front_gid),
             roots: roots::Roots::new(),
+            layers: Arc::new(layers),
+            volumes: volumes::Volumes::default(),
             hub: hub::Hub::new(),
+            meters: meter::Meters::default(),
             launches: tokio::sync::Semaphore::new(launches),
             config,
             drivers,
@@ -136,8 +160,13 @@ impl Runner {
     /// When a socket cannot be bound; later failures are logged and survived.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), StartError> {
         let Self { context, registry } = self;
+        reap::remove_copies(&context).await;
         registry.adopt().await.map_err(StartError::io("take over sandboxes"))?;
         reap::reap_all(&context, &registry).await;
+        let linking = Arc::clone(&context);
+        if let Err(error) = blocking(move || linking.links.complete(&*linking.drivers.network)).await {
+            tracing::error!(reason = chain(&error), "sandboxes that run could not all be linked");
+        }
         let wishes = bind(&context.config, "runner.sock")?;
         let opens = bind(&context.config, "open.sock")?;
         tracing::info!(runner.id = %context.info.id, "runner serves");

@@ -26,6 +26,22 @@ pub(crate) async fn run(context: Arc<Context>, registry: Registry, shutdown: Can
     }
 }
 
+/// Removes the copies that exports were made from. Only at the start, before anything can be exported.
+pub(crate) async fn remove_copies(context: &Arc<Context>) {
+    let context = Arc::clone(context);
+    blocking(move || match context.drivers.storage.list_copies() {
+        Ok(copies) => {
+            for copy in copies {
+                if let Err(error) = context.drivers.storage.delete_copy(copy) {
+                    tracing::warn!(reason = chain(&error), "could not remove a copy that nobody reads");
+                }
+            }
+        }
+        Err(error) => tracing::warn!(reason = chain(&error), "could not list copies"),
+    })
+    .await;
+}
+
 /// Repairs everything. Only at the start, when no launch is under way: what is not in the journal as running
 /// belongs to nobody.
 pub(crate) async fn reap_all(context: &Arc<Context>, registry: &Registry) {
@@ -76,6 +92,17 @@ async fn reap_strangers(context: &Arc<Context>, registry: &Registry) {
             }
             Err(error) => tracing::warn!(reason = chain(&error), "could not list runtime states"),
         }
+        match working.drivers.volumes.users() {
+            Ok(found) => {
+                for id in found.into_iter().filter(|&id| is_stranger(id)) {
+                    tracing::info!(sandbox.id = %id, "closing the volumes of a sandbox that is not there");
+                    if let Err(error) = working.drivers.volumes.close(id) {
+                        tracing::warn!(sandbox.id = %id, reason = chain(&error), "could not close them");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(reason = chain(&error), "could not list who uses volumes"),
+        }
         let sockets =
             std::fs::read_dir(sandbox::socket_directory(&working.config)).into_iter().flatten().flatten();
         for socket in sockets {
@@ -102,6 +129,8 @@ fn quarantine(context: &Context, id: SandboxId) {
         generation: None,
         state: Observed::Stopped,
         reason: Some("its files are here and no journal entry is".to_owned()),
+        curable: false,
         daemon_version: None,
+        task: None,
     });
 }

@@ -1,23 +1,25 @@
-//! Root file systems as this runner has them: made at the start, waited for by whoever needs one.
+//! Root file systems as this runner has them: the built-in one made at the start, those with layers fetched when
+//! somebody needs them, each waited for by whoever does.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use paddock_driver_image::Root;
-use paddock_types::RootRef;
+use paddock_types::{ObjectId, RootRef, StoredObject};
 use paddock_wire_runner::{RootState, RootStatus};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Context, blocking, chain};
 
-/// How long after a failure it is tried again.
+/// How long after a failure the built-in one is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// The one root that there is, for now: the built-in one.
+/// The roots that somebody has asked for, and the built-in one.
 #[derive(Debug)]
 pub(crate) struct Roots {
-    builtin: watch::Sender<State>,
+    known: Mutex<BTreeMap<RootRef, watch::Sender<State>>>,
 }
 
 /// How far a root is.
@@ -30,53 +32,145 @@ pub(crate) enum State {
 
 impl Roots {
     pub(crate) fn new() -> Self {
-        Self { builtin: watch::channel(State::Preparing).0 }
+        let builtin = (RootRef::BUILTIN, watch::channel(State::Preparing).0);
+        Self { known: Mutex::new([builtin].into()) }
     }
 
-    /// Follows the state of a root.
-    pub(crate) fn watch(&self, root: RootRef) -> watch::Receiver<State> {
-        let RootRef::Builtin = root;
-        self.builtin.subscribe()
+    /// No sandbox is made of this layer any more.
+    pub(crate) fn forget(&self, layer: ObjectId) {
+        self.known().retain(|root, _| root.layers.iter().all(|known| known.id != layer));
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<RootRef, watch::Sender<State>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Follows the state of a root, which is begun to be made if it is not here. One whose making failed is tried again.
+pub(crate) fn watch(context: &Arc<Context>, root: &RootRef) -> watch::Receiver<State> {
+    let mut known = context.roots.known();
+    let is_builtin = root.layers.is_empty();
+    if let Some(sender) = known.get(root)
+        && (is_builtin || !matches!(*sender.borrow(), State::Failed(_)))
+    {
+        return sender.subscribe();
+    }
+    let (sender, receiver) = watch::channel(State::Preparing);
+    known.insert(root.clone(), sender.clone());
+    drop(known);
+    tokio::spawn(make(Arc::clone(context), root.clone(), sender));
+    receiver
+}
+
+/// Fetches a layer above a root that is here, and waits until that is done.
+///
+/// # Errors
+/// Why it cannot be had.
+pub(crate) async fn fetch(
+    context: &Arc<Context>,
+    below: &RootRef,
+    layer: StoredObject,
+) -> Result<(), String> {
+    let root = below.with_layer(layer).ok_or("its root file system has too many layers")?;
+    let mut watched = watch(context, &root);
+    let ended = watched.wait_for(|state| !matches!(state, State::Preparing)).await;
+    match ended.as_deref() {
+        Ok(State::Failed(reason)) => Err(reason.clone()),
+        Ok(State::Ready(_) | State::Preparing) => Ok(()),
+        Err(_) => Err("the runner ends".to_owned()),
+    }
+}
+
+/// Fetches the layers of a root and tells how that went.
+async fn make(context: Arc<Context>, root: RootRef, sender: watch::Sender<State>) {
+    report(&context, &root, RootState::Preparing, None, None);
+    let base = RootRef { base: root.base, layers: Vec::new() };
+    let mut below = watch(&context, &base);
+    let base = loop {
+        let state = below.borrow_and_update().clone();
+        match state {
+            State::Ready(base) => break Ok(base),
+            State::Failed(reason) => break Err(reason),
+            State::Preparing => {}
+        }
+        // The built-in one's sender lives as long as the context.
+        let _ = below.changed().await;
+    };
+    let (working, layers) = (Arc::clone(&context), root.layers.clone());
+    let made = blocking(move || {
+        let Root { layers: mut paths, mut size_bytes } = base?;
+        let (_never, cancel) = paddock_porter::cancel().map_err(|error| error.to_string())?;
+        for layer in &layers {
+            let (path, size) = working.layers.ensure(&working.drivers.porter, layer, &cancel)?;
+            paths.push(path);
+            size_bytes += size;
+        }
+        Ok::<_, String>(Root { layers: paths, size_bytes })
+    })
+    .await;
+    match made {
+        Ok(ready) => {
+            report(&context, &root, RootState::Ready, Some(ready.size_bytes), None);
+            sender.send_replace(State::Ready(ready));
+        }
+        Err(reason) => {
+            tracing::error!(%root, reason, "a root file system could not be made");
+            report(&context, &root, RootState::Failed, None, Some(reason.clone()));
+            sender.send_replace(State::Failed(reason));
+        }
     }
 }
 
 /// Makes the built-in root, and keeps trying.
 pub(crate) async fn prepare(context: Arc<Context>, shutdown: CancellationToken) {
+    let root = RootRef::BUILTIN;
+    let tell = |state| {
+        if let Some(sender) = context.roots.known().get(&root) {
+            sender.send_replace(state);
+        }
+    };
     loop {
-        report(&context, RootState::Preparing, None, None);
+        report(&context, &root, RootState::Preparing, None, None);
         let working = Arc::clone(&context);
         let made = blocking(move || {
             let progress = |line: &str| {
                 tracing::info!(step = line, "making the built-in root file system");
-                report(&working, RootState::Preparing, None, Some(line.to_owned()));
+                let detail = Some(line.to_owned());
+                report(&working, &RootRef::BUILTIN, RootState::Preparing, None, detail);
             };
-            working.drivers.images.ensure_root(RootRef::Builtin, &progress)
+            working.drivers.images.ensure_base(RootRef::BUILTIN.base, &progress)
         });
         let made = tokio::select! {
             made = made => made,
             () = shutdown.cancelled() => return,
         };
         match made {
-            Ok(root) => {
-                report(&context, RootState::Ready, Some(root.size_bytes), None);
-                context.roots.builtin.send_replace(State::Ready(root));
+            Ok(ready) => {
+                report(&context, &root, RootState::Ready, Some(ready.size_bytes), None);
+                tell(State::Ready(ready));
                 return;
             }
             Err(error) => {
                 let reason = chain(&error);
                 tracing::error!(reason, "the built-in root file system could not be made");
-                report(&context, RootState::Failed, None, Some(reason.clone()));
-                context.roots.builtin.send_replace(State::Failed(reason));
+                report(&context, &root, RootState::Failed, None, Some(reason.clone()));
+                tell(State::Failed(reason));
             }
         }
         tokio::select! {
             () = tokio::time::sleep(RETRY) => {}
             () = shutdown.cancelled() => return,
         }
-        context.roots.builtin.send_replace(State::Preparing);
+        tell(State::Preparing);
     }
 }
 
-fn report(context: &Context, state: RootState, size_bytes: Option<u64>, detail: Option<String>) {
-    context.hub.report_root(RootStatus { root: RootRef::Builtin, state, size_bytes, detail });
+fn report(
+    context: &Context,
+    root: &RootRef,
+    state: RootState,
+    size_bytes: Option<u64>,
+    detail: Option<String>,
+) {
+    context.hub.report_root(RootStatus { root: root.clone(), state, size_bytes, detail });
 }

@@ -9,6 +9,11 @@ pub(crate) fn now() -> String {
     Timestamp::now().to_string()
 }
 
+/// Now, in whole seconds since 1970.
+pub(crate) fn unix_seconds() -> i64 {
+    Timestamp::now().as_second()
+}
+
 /// An instant, RFC 3339 in UTC. Instants before the year −9999 or after 9999, which a file may
 /// carry, become the first or last that can be written.
 pub(crate) fn rfc3339(time: SystemTime) -> String {

@@ -38,6 +38,17 @@ impl Environment {
         self.0.insert(name.into(), value.into());
     }
 
+    /// The same without some variables.
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|name, _| names.iter().all(|left_out| name != left_out));
+        self
+    }
+
+    /// Removes the variables for which `is_unwanted(name, value)`.
+    pub fn unset(&mut self, is_unwanted: impl Fn(&OsStr, &OsStr) -> bool) {
+        self.0.retain(|name, value| !is_unwanted(name, value));
+    }
+
     /// All names and values, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))

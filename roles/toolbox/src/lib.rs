@@ -6,7 +6,7 @@
 //! | [`toolbox`] | what all handlers share; start and graceful stop |
 //! | `http` | the routes, the error body, what a request may say |
 //! | `spawn` | the one place that forks and the one place that waits |
-//! | `info`, `process`, `files` | the operations: one folder per group, one file per verb |
+//! | `info`, `env`, `process`, `session`, `pty`, `interpreter`, `lsp`, `files`, `git`, `port`, `system` | the operations: one folder per group, one file per verb |
 //!
 //! It serves one sandbox and trusts whoever can reach its socket: authentication is the proxy's.
 //! It calls none of libc's name services (it is static and runs in any image, an empty one too), and
@@ -14,18 +14,32 @@
 
 pub mod boot;
 mod clock;
+mod env;
 mod environment;
 mod files;
+mod git;
 mod http;
 mod info;
+mod interpreter;
+mod lsp;
+mod memory_file;
+mod port;
 mod process;
+mod pty;
+mod session;
+mod shell;
 mod small_file;
 mod spawn;
+mod system;
+mod text;
+mod text_pieces;
 pub mod toolbox;
+mod web_terminal;
 mod words;
 
 pub use environment::{DEFAULT_PATH, Environment};
-pub use http::Listener;
+pub use git::{GIT_HELPER, Helper};
+pub use http::{Listener, Route, routes};
 pub use process::OutputBudget;
 pub use spawn::ReapScope;
 pub use toolbox::{Config, Toolbox};

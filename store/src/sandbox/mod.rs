@@ -1,34 +1,51 @@
 //! Sandboxes: one file for the record, one for changes, one for single reads, one for lists.
 
+mod claim;
+mod link;
 mod list;
+mod list_sql;
+pub(crate) mod mount;
 mod read;
 mod record;
+mod signing_key;
+mod snapshot;
+mod timer;
+mod tree;
 mod write;
 
+pub use claim::{ClaimOutcome, PoolMember, ReadyMember};
+pub use link::MOST_LINKED;
 pub use list::{
     Bounds, Cursor, Position, SandboxFilter, SandboxPage, SandboxQuery, SandboxSort, SortValue, Spans,
 };
 pub use read::{Authorized, Presented};
-pub use record::{AuthToken, SandboxRecord, SandboxStatus};
+pub use record::{AuthToken, LinkRecord, SandboxRecord, SandboxStatus, TaskRecord};
+pub use snapshot::SnapshotOutcome;
+pub use timer::Timers;
+pub use tree::ForkOutcome;
+pub use write::InsertOutcome;
+
+pub(crate) use snapshot::{roots_in_use, writes_layer};
 
 use crate::value::Value;
 
-/// Every constant statement of this folder with its name.
-pub(crate) const STATEMENTS: &[(&str, &str)] = &{
-    const READS: &[(&str, &str)] = read::STATEMENTS;
-    const WRITES: &[(&str, &str)] = write::STATEMENTS;
-    let mut all = [("", ""); READS.len() + WRITES.len()];
-    let mut index = 0;
-    while index < all.len() {
-        all[index] = if index < READS.len() { READS[index] } else { WRITES[index - READS.len()] };
-        index += 1;
-    }
-    all
-};
+/// Every constant statement of this folder with its name, by file.
+pub(crate) const STATEMENTS: [&[(&str, &str)]; 10] = [
+    claim::STATEMENTS,
+    link::STATEMENTS,
+    list_sql::STATEMENTS,
+    mount::STATEMENTS,
+    read::STATEMENTS,
+    signing_key::STATEMENTS,
+    snapshot::STATEMENTS,
+    timer::STATEMENTS,
+    tree::STATEMENTS,
+    write::STATEMENTS,
+];
 
 /// Statements that lists of sandboxes and snapshots can become: every order with every filter.
 pub fn list_statements() -> Vec<String> {
-    list::statements().into_iter().chain(crate::snapshot::list_statements()).collect()
+    list_sql::statements().into_iter().chain(crate::snapshot::list_statements()).collect()
 }
 
 /// The pattern of `LIKE … ESCAPE '\'` for folded text that contains `part` in any case.

@@ -16,7 +16,7 @@ constants! {
     // One row per presented key; the sandbox's columns are NULL when the key may not know it.
     AUTHORIZE_BY_ID = "SELECT k.organization_id, k.expires_at, s.id, s.state FROM api_key k \
                        LEFT JOIN sandbox s ON s.id = $2 AND s.organization_id = k.organization_id AND s.state <> 'destroyed' \
-                       WHERE k.hash = $1";
+                       AND s.warm_pool_id IS NULL WHERE k.hash = $1";
     AUTHORIZE_BY_NAME = "SELECT k.organization_id, k.expires_at, s.id, s.state FROM api_key k \
                          LEFT JOIN sandbox s ON s.organization_id = k.organization_id AND s.live_name = $2 AND s.state <> 'destroyed' \
                          WHERE k.hash = $1";
@@ -51,7 +51,8 @@ impl Store {
     }
 
     /// A sandbox of an organization by id or name, destroyed ones left out. By name only while the
-    /// name is taken: from the moment of deletion it belongs to whoever takes it next.
+    /// name is taken: from the moment of deletion it belongs to whoever takes it next. What waits in a warm pool is
+    /// nobody's yet.
     pub async fn find_sandbox(
         &self,
         organization: OrganizationId,
@@ -61,7 +62,9 @@ impl Store {
             Box::pin(async move {
                 if let SandboxRef::Id(id) = &reference {
                     let found = by_id(conn, *id).await?.filter(|found| {
-                        found.organization == organization && found.status.state != SandboxState::Destroyed
+                        found.organization == organization
+                            && found.status.state != SandboxState::Destroyed
+                            && found.warm_pool.is_none()
                     });
                     if found.is_some() {
                         return Ok(found);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use paddock_store::sandbox::{Authorized, Presented, SandboxStatus};
+use paddock_store::sandbox::{Authorized, InsertOutcome, Presented, SandboxStatus};
 use paddock_store::{KeyHash, NewSnapshot, Order, Role, SnapshotQuery, SnapshotSort, Store};
 use paddock_types::{
     ApiKeyId, BuiltinSnapshot, DesiredState, OrganizationId, OsUser, RootRef, RunnerId, SandboxId,
@@ -71,7 +71,7 @@ pub(crate) async fn a_sandbox_comes_back_as_it_was_stored(store: Store) {
     stored.status.runner = Some(RunnerId::random());
     stored.status.error_reason = Some("why".to_owned());
     stored.status.daemon_version = Some("1.2".to_owned());
-    assert!(store.insert_sandbox(stored.clone()).await.unwrap());
+    assert_eq!(store.insert_sandbox(stored.clone()).await.unwrap(), InsertOutcome::Done);
     assert_eq!(store.load_sandbox(stored.id).await.unwrap(), Some(stored.clone()));
     assert_eq!(find(&store, organization, "web").await, Some(stored.id));
     assert_eq!(find(&store, organization, "WEB").await, None);
@@ -81,17 +81,17 @@ pub(crate) async fn a_sandbox_comes_back_as_it_was_stored(store: Store) {
 pub(crate) async fn a_live_name_is_taken_and_a_deleted_one_is_free(store: Store) {
     let (mine, yours) = (with_organization(&store).await, with_organization(&store).await);
     let first = sandbox(mine, "web");
-    assert!(store.insert_sandbox(first.clone()).await.unwrap());
-    assert!(!store.insert_sandbox(sandbox(mine, "web")).await.unwrap());
-    assert!(store.insert_sandbox(sandbox(yours, "web")).await.unwrap());
+    assert_eq!(store.insert_sandbox(first.clone()).await.unwrap(), InsertOutcome::Done);
+    assert_eq!(store.insert_sandbox(sandbox(mine, "web")).await.unwrap(), InsertOutcome::NameTaken);
+    assert_eq!(store.insert_sandbox(sandbox(yours, "web")).await.unwrap(), InsertOutcome::Done);
     let deleted = SandboxStatus {
         desired: DesiredState::Destroyed,
         state: SandboxState::Destroying,
         ..first.status.clone()
     };
-    assert!(store.update_sandbox_status(first.id, 1, deleted).await.unwrap());
+    assert!(store.update_sandbox_status(first.id, 1, deleted).await.unwrap().is_some());
     let second = sandbox(mine, "web");
-    assert!(store.insert_sandbox(second.clone()).await.unwrap());
+    assert_eq!(store.insert_sandbox(second.clone()).await.unwrap(), InsertOutcome::Done);
     assert_eq!(find(&store, mine, "web").await, Some(second.id));
     // The deleted one keeps its own id, under which it is still shown.
     assert_eq!(find(&store, mine, &first.id.to_string()).await, Some(first.id));
@@ -104,7 +104,7 @@ pub(crate) async fn of_two_creates_with_one_name_exactly_one_succeeds(store: Sto
         async move { store.insert_sandbox(sandbox(organization, "web")).await.unwrap() }
     });
     let made = futures_util::future::join_all(creates).await;
-    assert_eq!(made.into_iter().filter(|made| *made).count(), 1);
+    assert_eq!(made.into_iter().filter(|made| *made == InsertOutcome::Done).count(), 1);
 }
 
 pub(crate) async fn a_status_is_replaced_only_at_the_version_that_was_read(store: Store) {
@@ -119,9 +119,10 @@ pub(crate) async fn a_status_is_replaced_only_at_the_version_that_was_read(store
         updated_at: later(50),
         ..made.status.clone()
     };
-    assert!(store.update_sandbox_status(made.id, 1, started.clone()).await.unwrap());
-    assert!(!store.update_sandbox_status(made.id, 1, made.status).await.unwrap());
+    let replaced = store.update_sandbox_status(made.id, 1, started.clone()).await.unwrap();
+    assert_eq!(store.update_sandbox_status(made.id, 1, made.status).await.unwrap(), None);
     let found = store.load_sandbox(made.id).await.unwrap().unwrap();
+    assert_eq!(replaced.as_ref(), Some(&found), "what is given back is what was recorded");
     assert_eq!((found.version, found.status), (2, started));
     assert_eq!(found.last_activity_at, later(50), "a change of state is activity");
 }
@@ -252,6 +253,7 @@ pub(crate) async fn shared_snapshots_are_ensured_once_and_found_by_every_name(st
         let query = SnapshotQuery {
             organization,
             name_part: "DOCK-".to_owned(),
+            source: None,
             sort: SnapshotSort::Name,
             order: Order::Ascending,
             limit: 2,
@@ -267,14 +269,28 @@ pub(crate) async fn shared_snapshots_are_ensured_once_and_found_by_every_name(st
 pub(crate) async fn a_root_state_reaches_every_snapshot_of_it(store: Store) {
     let organization = with_organization(&store).await;
     store.ensure_shared_snapshots(BuiltinSnapshot::ALL.into_iter().map(builtin).collect()).await.unwrap();
-    let root = RootRef::Builtin;
+    let root = RootRef::BUILTIN;
     let reason = Some("no space".to_owned());
-    store.set_root_state(root, SnapshotState::Error, reason.clone(), None, later(1)).await.unwrap();
+    let changed = store
+        .set_root_state(root.clone(), SnapshotState::Error, reason.clone(), None, later(1))
+        .await
+        .unwrap();
+    assert_eq!(changed.len(), BuiltinSnapshot::ALL.len());
+    for (old, snapshot) in changed {
+        assert_eq!(
+            (old, snapshot.state, snapshot.updated_at),
+            (SnapshotState::Pulling, SnapshotState::Error, later(1))
+        );
+    }
     let large = || store.load_snapshot_by_name(organization, "paddock-large".to_owned());
     let found = large().await.unwrap().unwrap();
     assert_eq!((found.state, found.error_reason, found.updated_at), (SnapshotState::Error, reason, later(1)));
-    store.set_root_state(root, SnapshotState::Active, None, Some(5 << 30), later(2)).await.unwrap();
-    store.set_root_state(root, SnapshotState::Active, None, Some(5 << 30), later(3)).await.unwrap();
+    store.set_root_state(root.clone(), SnapshotState::Active, None, Some(5 << 30), later(2)).await.unwrap();
+    let again = store
+        .set_root_state(root.clone(), SnapshotState::Active, None, Some(5 << 30), later(3))
+        .await
+        .unwrap();
+    assert_eq!(again, []);
     let found = large().await.unwrap().unwrap();
     assert_eq!(
         (found.state, found.error_reason, found.size_bytes),
@@ -306,7 +322,7 @@ async fn destroy(store: &Store, id: SandboxId, at: i64) {
         destroyed_at: Some(later(at)),
         ..found.status
     };
-    assert!(store.update_sandbox_status(id, found.version, gone).await.unwrap());
+    assert!(store.update_sandbox_status(id, found.version, gone).await.unwrap().is_some());
 }
 
 fn builtin(snapshot: BuiltinSnapshot) -> NewSnapshot {
@@ -314,7 +330,7 @@ fn builtin(snapshot: BuiltinSnapshot) -> NewSnapshot {
         id: SnapshotId::random(),
         name: snapshot.name().to_owned(),
         alias: Some(snapshot.alias().to_owned()),
-        root: RootRef::Builtin,
+        root: RootRef::BUILTIN,
         default_user: OsUser::try_from("daytona".to_owned()).unwrap(),
         resources: snapshot.resources(),
         state: SnapshotState::Pulling,

@@ -6,9 +6,13 @@
 
 mod cases;
 mod durability;
+mod links;
 mod lists;
 mod samples;
+mod snapshots;
 mod statements;
+mod volumes;
+mod warm_pools;
 
 use paddock_store::{Store, StoreUrl};
 use paddock_testkit::postgres::Postgres;
@@ -66,9 +70,33 @@ on_both_engines! {
     cases::a_root_state_reaches_every_snapshot_of_it,
     cases::a_user_and_a_role_are_found,
     lists::a_cursor_walk_visits_every_sandbox_once_in_every_order,
+    lists::a_walk_sees_what_stays_exactly_once_whatever_happens_meanwhile,
+    lists::a_label_is_found_whether_few_or_many_have_it,
     lists::every_filter_keeps_what_it_says,
     lists::pages_are_numbered_and_counted,
     lists::a_hostile_filter_value_is_only_a_value,
+    snapshots::a_snapshot_of_a_sandbox_is_begun_and_ended_once,
+    snapshots::a_snapshot_whose_name_is_taken_or_whose_source_changed_writes_nothing,
+    snapshots::a_layer_is_stale_when_nothing_is_made_of_it,
+    snapshots::of_a_create_and_a_collection_at_once_one_wins,
+    snapshots::an_organization_has_no_more_snapshots_than_it_may,
+    snapshots::a_root_of_as_many_layers_as_there_may_be_is_stored,
+    warm_pools::a_pool_is_the_only_one_of_its_snapshot_and_region_and_all_together_are_bounded,
+    warm_pools::what_waits_in_a_pool_is_nobodys,
+    warm_pools::a_claimed_member_is_as_its_maker_wished,
+    warm_pools::a_claim_that_fails_leaves_the_member_where_it_was,
+    warm_pools::a_member_goes_to_one_of_all_who_ask_at_once,
+    warm_pools::a_name_goes_to_one_claim_or_create_of_many,
+    warm_pools::a_pool_never_has_more_members_than_its_size,
+    links::a_link_comes_back_as_it_was_stored_and_needs_a_target_that_lives_and_is_not_linked,
+    links::only_so_many_are_linked_with_one,
+    links::a_target_that_is_deleted_at_the_same_time_has_all_that_were_let_in,
+    volumes::a_volume_is_found_by_id_and_by_name_while_it_is_taken,
+    volumes::a_volume_changes_only_at_the_version_that_was_read_and_is_forgotten_in_the_end,
+    volumes::of_many_volumes_at_once_no_more_are_made_than_may_be,
+    volumes::a_mounting_sandbox_comes_back_as_it_was_stored,
+    volumes::a_volume_is_in_use_while_a_sandbox_that_mounts_it_is_wished,
+    volumes::of_a_mount_and_a_removal_at_once_not_both_win,
     statements::every_statement_is_understood,
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use paddock_store::sandbox::{AuthToken, SandboxRecord, SandboxStatus};
 use paddock_store::{ApiKeyRecord, KeyHash, NewOrganization, OrganizationRecord, Store, UserRecord};
 use paddock_types::{
-    ApiKeyId, AutoArchive, AutoDelete, AutoStop, BuiltinSnapshot, DesiredState, Generation, OrganizationId,
-    OsUser, Permission, RootRef, SandboxId, SandboxState, Timestamp, UserId,
+    ApiKeyId, AutoArchive, AutoDelete, AutoPause, AutoStop, BuiltinSnapshot, Generation, OrganizationId,
+    OsUser, Permission, RootRef, SandboxId, Timestamp, UserId,
 };
 
 use crate::BIRTH;
@@ -63,34 +63,31 @@ pub(crate) fn sandbox(organization: OrganizationId, name: &str) -> SandboxRecord
         organization,
         name: name.to_owned(),
         snapshot_name: "paddock-small".to_owned(),
-        root: RootRef::Builtin,
+        root: RootRef::BUILTIN,
         user: OsUser::try_from("daytona".to_owned()).unwrap(),
         env: [("A=B".replace('=', "_").try_into().unwrap(), "\u{1}\"quoted\"\n".to_owned())].into(),
         labels: BTreeMap::from([("team".to_owned(), "blue".to_owned())]),
         public: false,
         network_block_all: true,
         region: "local".to_owned(),
-        resources: BuiltinSnapshot::Small.resources(),
         auto_stop: AutoStop::DEFAULT,
+        auto_pause: AutoPause::Disabled,
         auto_archive: AutoArchive::DEFAULT,
         auto_delete: AutoDelete::Never,
+        auto_destroy_at: None,
+        parent: None,
         created_at: BIRTH,
         last_activity_at: BIRTH,
-        status: SandboxStatus {
-            desired: DesiredState::Started,
-            forced: false,
-            generation: Generation { epoch: 7, number: 1 },
-            state: SandboxState::Creating,
-            existed: false,
-            error_reason: None,
-            recoverable: false,
-            daemon_version: None,
-            runner: None,
-            auth_token: AuthToken("secret".to_owned()),
-            updated_at: BIRTH,
-            destroyed_at: None,
-        },
+        volumes: Vec::new(),
+        status: SandboxStatus::wished(
+            Generation { epoch: 7, number: 1 },
+            BuiltinSnapshot::Small.resources(),
+            AuthToken("secret".to_owned()),
+            BIRTH,
+        ),
         version: 1,
+        warm_pool: None,
+        link: None,
     }
 }
 

@@ -8,6 +8,7 @@
 mod api_key;
 mod configuration;
 mod error;
+mod event;
 mod fields;
 mod health;
 pub mod internal;
@@ -20,20 +21,26 @@ mod schema;
 mod snapshot;
 mod time;
 mod user;
+mod volume;
+mod warm_pool;
 
 pub use api_key::{ApiKeyList, ApiKeyResponse, CreateApiKey};
 pub use configuration::{Announcement, DaytonaConfiguration, OidcConfig};
 pub use error::{ErrorBody, ErrorSource};
+pub use event::{DesiredStateUpdated, SandboxStateUpdated, SnapshotStateUpdated, VolumeStateUpdated};
 pub use fields::{Fields, Invalid};
 pub use health::{Health, HealthReport, ServiceHealth};
 pub use organization::{CreatedKey, CreatedOrganization, NewOrganization, Organization, OtelConfig};
-pub use query::Query;
+pub use query::{Query, Side};
 pub use region::Region;
 pub use sandbox::{
-    CreateSandbox, ListSandboxesResponse, PaginatedSandboxes, Sandbox, SandboxLabels, SandboxListItem,
-    ToolboxProxyUrl, UpdateLastActivity,
+    CreateSandbox, CreateSandboxSnapshot, ForkSandbox, ListSandboxesResponse, PaginatedSandboxes,
+    PortPreviewUrl, ResizeSandbox, Sandbox, SandboxLabels, SandboxListItem, ToolboxProxyUrl,
+    UpdateLastActivity,
 };
 pub use sandbox_query::{ListSandboxes, ListSandboxesPaginated, SandboxFilters, SandboxSortField};
 pub use snapshot::{ListSnapshots, PaginatedSnapshots, SnapshotDto, SnapshotSortField};
 pub use time::{WireTime, parse_time};
 pub use user::{User, UserPublicKey};
+pub use volume::{CreateVolume, ListVolumes, SandboxVolume, VolumeDto};
+pub use warm_pool::{CreateWarmPool, UpdateWarmPool, WarmPool};

@@ -21,6 +21,15 @@ pub struct Query {
     problems: Vec<String>,
 }
 
+/// Which end of a range a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The least number that belongs to it.
+    Least,
+    /// The greatest number that belongs to it.
+    Most,
+}
+
 impl Query {
     /// Splits a query as it stands in the address. Never fails: what is no pair is ignored.
     pub fn parse(text: Option<&str>) -> Self {
@@ -120,6 +129,16 @@ impl Query {
         found
     }
 
+    /// The end of a range of whole numbers, at least `least`; it may have a fraction, and is rounded into the range.
+    pub fn bound(&mut self, name: &str, least: i64, side: Side) -> Option<i64> {
+        let text = self.text(name)?;
+        let found = read_bound(&text, side).filter(|number| *number >= least);
+        if found.is_none() {
+            self.problems.push(format!("{name} must be a number, at least {least}"));
+        }
+        found
+    }
+
     /// A time.
     pub fn time(&mut self, name: &str) -> Option<Timestamp> {
         let text = self.text(name)?;
@@ -139,6 +158,20 @@ impl Query {
             self.problems.push(format!("{name} must be one of: {}", spellings.join(", ")));
         }
         found
+    }
+}
+
+/// Digits, perhaps with a fraction; `None` for what is no such number or too long for one.
+fn read_bound(text: &str, side: Side) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let whole: i64 = whole.parse().ok()?;
+    match side {
+        Side::Least if fraction.bytes().any(|digit| digit != b'0') => whole.checked_add(1),
+        Side::Least | Side::Most => Some(whole),
     }
 }
 
@@ -167,6 +200,24 @@ mod tests {
             (None, None, None, None, None, None)
         );
         assert_eq!(query.finish().unwrap_err().0.len(), 4, "absent values are not wrong");
+    }
+
+    #[test]
+    fn the_ends_of_a_range_are_rounded_into_it() {
+        let mut query =
+            Query::parse(Some("a=2&b=2.0&c=2.25&d=0.5&e=-1&f=x&g=1e3&h=.5&i=99999999999999999999&j=5."));
+        let mut read = |name, side| query.bound(name, 1, side);
+        assert_eq!(
+            [read("a", Side::Least), read("b", Side::Least), read("c", Side::Least)],
+            [Some(2), Some(2), Some(3)]
+        );
+        assert_eq!([read("a", Side::Most), read("b", Side::Most), read("c", Side::Most)], [Some(2); 3]);
+        assert_eq!((read("d", Side::Least), read("d", Side::Most)), (Some(1), None));
+        for wrong in ["e", "f", "g", "h", "i", "j"] {
+            assert_eq!(read(wrong, Side::Least), None, "{wrong}");
+        }
+        assert_eq!(read("absent", Side::Least), None);
+        assert_eq!(query.finish().unwrap_err().0.len(), 7);
     }
 
     #[test]

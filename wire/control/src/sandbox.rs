@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use paddock_types::{DesiredState, SandboxState};
+use paddock_types::{Cores, DesiredState, Gib, SandboxState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Fields, Invalid, WireTime, schema};
+use crate::{Fields, Invalid, SandboxVolume, WireTime, schema};
 
 /// Reference schema `CreateSandbox`. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
@@ -41,15 +41,21 @@ pub struct CreateSandbox {
     pub disk: Option<i64>,
     /// GPUs. As `cpu`.
     pub gpu: Option<i64>,
-    /// Minutes of idleness before it is stopped; 0 is never. Kept and shown; the timer that acts on it
-    /// comes with a later version, as do those of the next two but for 0 of `autoDeleteInterval`.
+    /// Minutes of idleness before it is stopped; 0 is never. 15 unless given, or never beside an `autoPauseInterval`.
     pub auto_stop_interval: Option<i64>,
-    /// Minutes of idleness before it is paused; this class cannot pause, so anything but 0 is refused.
+    /// Minutes of idleness before it is paused; 0 is never. Excludes `autoStopInterval`.
     pub auto_pause_interval: Option<i64>,
     /// Minutes after stopping before it is archived; 0 is the longest.
     pub auto_archive_interval: Option<i64>,
     /// Minutes after stopping before it is deleted; 0 is at once, negative is never.
     pub auto_delete_interval: Option<i64>,
+    /// Minutes that it lives, whatever its state; 0 is for ever.
+    pub ttl_minutes: Option<i64>,
+    /// Id or name of a sandbox to be linked with.
+    pub linked_sandbox: Option<String>,
+    /// The volumes that it mounts.
+    #[schema(required = false)]
+    pub volumes: Vec<SandboxVolume>,
     /// What was asked for and cannot be had in this version, by field name.
     #[schema(ignore)]
     pub unavailable: Vec<&'static str>,
@@ -61,8 +67,6 @@ pub struct CreateSandbox {
 /// Fields of the reference that this version refuses, unless their value asks for nothing.
 const UNAVAILABLE: &[&str] = &[
     "buildInfo",
-    "linkedSandbox",
-    "volumes",
     "secrets",
     "gpuType",
     "spot",
@@ -71,7 +75,6 @@ const UNAVAILABLE: &[&str] = &[
     "domainAllowList",
     "outboundProxyUrl",
     "otelEndpointOverride",
-    "ttlMinutes",
     "queueTimeout",
 ];
 
@@ -95,9 +98,12 @@ impl CreateSandbox {
             disk: size(&mut fields, "disk"),
             gpu: size(&mut fields, "gpu"),
             auto_stop_interval: fields.integer("autoStopInterval"),
-            auto_pause_interval: size(&mut fields, "autoPauseInterval"),
+            auto_pause_interval: fields.integer("autoPauseInterval"),
             auto_archive_interval: fields.integer("autoArchiveInterval"),
             auto_delete_interval: fields.integer("autoDeleteInterval"),
+            ttl_minutes: fields.integer("ttlMinutes"),
+            linked_sandbox: fields.text("linkedSandbox"),
+            volumes: SandboxVolume::read_all(&mut fields),
             unavailable: Vec::new(),
             has_build: false,
         };
@@ -147,9 +153,16 @@ pub struct Sandbox {
     pub env: BTreeMap<String, String>,
     /// Whether the guest has `/dev/kvm`: no. The newest Python client cannot do without the key.
     pub kvm: bool,
-    /// Mounted volumes: none in this version.
-    #[schema(value_type = Vec<Object>, required = false)]
-    pub volumes: Vec<Value>,
+    /// The volumes that it mounts.
+    #[schema(required = false)]
+    pub volumes: Vec<SandboxVolume>,
+    /// The sandbox that it is linked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked_sandbox_id: Option<String>,
+    /// When its newest backup was completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub backup_created_at: Option<WireTime>,
 }
 
 /// Reference schema `SandboxListItem`.
@@ -198,13 +211,13 @@ pub struct SandboxListItem {
     /// Whether it may be evicted: no.
     #[schema(required = false)]
     pub spot: bool,
-    /// `None`: this version makes no backups.
+    /// How far its backup is: `None`, `Pending`, `InProgress`, `Completed` or `Error`.
     #[schema(required = false)]
     pub backup_state: String,
     /// Minutes of idleness before it is stopped; 0 is never.
     #[schema(required = false)]
     pub auto_stop_interval: i64,
-    /// Minutes of idleness before it is paused: 0, never.
+    /// Minutes of idleness before it is paused; 0 is never.
     #[schema(required = false)]
     pub auto_pause_interval: i64,
     /// Minutes after stopping before it is archived.
@@ -213,6 +226,10 @@ pub struct SandboxListItem {
     /// Minutes after stopping before it is deleted; 0 is at once, negative is never.
     #[schema(required = false)]
     pub auto_delete_interval: i64,
+    /// When it is destroyed whatever its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub auto_destroy_at: Option<WireTime>,
     /// Since when.
     #[schema(value_type = Option<String>)]
     pub created_at: WireTime,
@@ -231,6 +248,9 @@ pub struct SandboxListItem {
     /// Where it was last seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner_id: Option<String>,
+    /// The warm pool in which it waits for an owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_pool_id: Option<String>,
     /// The base of its toolbox, without its id and without a slash at the end.
     pub toolbox_proxy_url: String,
 }
@@ -283,11 +303,108 @@ impl SandboxLabels {
     }
 }
 
+/// Reference schema `ResizeSandbox`. What is absent stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+pub struct ResizeSandbox {
+    /// Cores.
+    #[schema(value_type = Option<i64>)]
+    pub cpu: Option<Cores>,
+    /// GiB of memory.
+    #[schema(value_type = Option<i64>)]
+    pub memory: Option<Gib>,
+    /// GiB of disk.
+    #[schema(value_type = Option<i64>)]
+    pub disk: Option<Gib>,
+}
+
+impl ResizeSandbox {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// When a size is no whole number from 1, and when none is given.
+    pub fn read(mut fields: Fields) -> Result<Self, Invalid> {
+        let mut size = |name: &str| {
+            let size = fields.integer(name)?;
+            let fits = u32::try_from(size).ok().filter(|size| *size > 0);
+            if fits.is_none() {
+                fields.problem(format!("{name} must be between 1 and {}", u32::MAX));
+            }
+            fits
+        };
+        let [cpu, memory, disk] = ["cpu", "memory", "disk"].map(&mut size);
+        fields.finish()?;
+        if [cpu, memory, disk] == [None; 3] {
+            return Err(Invalid(vec!["cpu, memory or disk must be given".to_owned()]));
+        }
+        Ok(Self { cpu: cpu.map(Cores), memory: memory.map(Gib), disk: disk.map(Gib) })
+    }
+}
+
+/// Reference schema `ForkSandbox`. The whole body may be absent.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+pub struct ForkSandbox {
+    /// The new sandbox's name; its id unless given.
+    pub name: Option<String>,
+}
+
+impl ForkSandbox {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// When the name is not a text.
+    pub fn read(mut fields: Fields) -> Result<Self, Invalid> {
+        let name = fields.text("name");
+        fields.finish()?;
+        Ok(Self { name })
+    }
+}
+
+/// Reference schema `CreateSandboxSnapshot`.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateSandboxSnapshot {
+    /// The snapshot's name.
+    #[schema(pattern = "^[a-zA-Z0-9_.\\-:]+(/[a-zA-Z0-9_.\\-:]+)*$")]
+    pub name: String,
+    /// Whether memory is part of it. No class of sandboxes here can do that: refused.
+    #[schema(required = false, default = false)]
+    pub include_memory: bool,
+}
+
+impl CreateSandboxSnapshot {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// When there is no name, or something has the wrong type.
+    pub fn read(mut fields: Fields) -> Result<Self, Invalid> {
+        let name = fields.text("name").unwrap_or_else(|| {
+            fields.problem("name should not be empty");
+            String::new()
+        });
+        let include_memory = fields.flag("includeMemory");
+        fields.finish()?;
+        Ok(Self { name, include_memory })
+    }
+}
+
 /// Reference schema `ToolboxProxyUrl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ToolboxProxyUrl {
     /// The same as `toolboxProxyUrl` of the sandbox.
     pub url: String,
+}
+
+/// Reference schema `PortPreviewUrl`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PortPreviewUrl {
+    /// Whose port.
+    pub sandbox_id: String,
+    /// Where it is to be seen.
+    pub url: String,
+    /// What opens it: in the header `X-Daytona-Preview-Token` or the query key `DAYTONA_SANDBOX_AUTH_KEY`.
+    /// Renewed at each start of the sandbox.
+    pub token: String,
 }
 
 /// Reference schema `UpdateLastActivity`. The whole body may be absent.
@@ -336,10 +453,10 @@ mod tests {
     #[test]
     fn what_cannot_be_had_is_listed() {
         let request = read(
-            r#"{"buildInfo":{"dockerfileContent":"FROM x"},"volumes":[{}],"kvm":true,"ttlMinutes":5,"networkAllowList":"1.1.1.1/32"}"#,
+            r#"{"buildInfo":{"dockerfileContent":"FROM x"},"spot":true,"kvm":true,"networkAllowList":"1.1.1.1/32"}"#,
         );
         let request = request.unwrap();
-        assert_eq!(request.unavailable, ["buildInfo", "volumes", "kvm", "networkAllowList", "ttlMinutes"]);
+        assert_eq!(request.unavailable, ["buildInfo", "spot", "kvm", "networkAllowList"]);
         assert!(request.has_build);
     }
 

@@ -3,7 +3,7 @@
 use paddock_types::{SandboxState, Timestamp};
 use utoipa::IntoParams;
 
-use crate::{Invalid, Query, schema};
+use crate::{Invalid, Query, Side, schema};
 
 /// The most pairs of a filter by labels. Ours: each becomes a part of a statement.
 const MOST_LABELS: usize = 50;
@@ -95,7 +95,7 @@ pub struct ListSandboxes {
     /// What both lists can filter by.
     #[param(ignore)]
     pub filters: SandboxFilters,
-    /// Whether to include members of warm pools. This version has none.
+    /// Whether to include members of warm pools that wait for an owner.
     #[param(required = false)]
     pub include_warm: bool,
     /// Any of these.
@@ -159,10 +159,11 @@ pub struct ListSandboxesPaginated {
 impl SandboxFilters {
     fn read(query: &mut Query) -> Self {
         let all: Vec<&str> = SandboxState::ALL.iter().map(|state| state.as_str()).collect();
-        let mut size = |name: &str| query.integer(name, 1, i64::MAX);
-        let [min_cpu, max_cpu] = [size("minCpu"), size("maxCpu")];
-        let [min_memory, max_memory] = [size("minMemoryGiB"), size("maxMemoryGiB")];
-        let [min_disk, max_disk] = [size("minDiskGiB"), size("maxDiskGiB")];
+        let mut ends =
+            |least: &str, most: &str| [query.bound(least, 1, Side::Least), query.bound(most, 1, Side::Most)];
+        let [min_cpu, max_cpu] = ends("minCpu", "maxCpu");
+        let [min_memory, max_memory] = ends("minMemoryGiB", "maxMemoryGiB");
+        let [min_disk, max_disk] = ends("minDiskGiB", "maxDiskGiB");
         Self {
             id: query.name("id"),
             name: query.name("name"),
@@ -208,8 +209,8 @@ impl ListSandboxes {
             include_warm: query.flag("includeWarm").unwrap_or(false),
             region_ids: query.texts("regionIds"),
             sandbox_classes,
-            min_gpu: query.integer("minGpu", 0, i64::MAX),
-            max_gpu: query.integer("maxGpu", 0, i64::MAX),
+            min_gpu: query.bound("minGpu", 0, Side::Least),
+            max_gpu: query.bound("maxGpu", 0, Side::Most),
             is_public: query.flag("isPublic"),
             is_recoverable: query.flag("isRecoverable"),
             created_at_after: query.time("createdAtAfter"),

@@ -1,6 +1,6 @@
 //! Schemas of the enums that `types` keeps free of this crate's libraries.
 
-use paddock_types::{DesiredState, Permission, SandboxState, SnapshotState};
+use paddock_types::{DesiredState, Permission, SandboxState, SnapshotState, VolumeState};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
 
 fn one_of(spellings: impl Iterator<Item = &'static str>) -> ObjectBuilder {
@@ -22,6 +22,10 @@ pub(crate) fn desired_state() -> Schema {
 
 pub(crate) fn snapshot_state() -> Schema {
     one_of(SnapshotState::ALL.iter().map(|state| state.as_str())).into()
+}
+
+pub(crate) fn volume_state() -> Schema {
+    one_of(VolumeState::ALL.iter().map(|state| state.as_str())).into()
 }
 
 pub(crate) fn permissions() -> Schema {

@@ -98,7 +98,7 @@ pub struct ListSnapshots {
     pub limit: u32,
     /// Part of the name, in any case.
     pub name: Option<String>,
-    /// Only those taken from this sandbox. None is, in this version.
+    /// Only those taken from this sandbox.
     pub source_sandbox_id: Option<String>,
     /// By what; ties by id.
     #[param(value_type = Option<String>)]

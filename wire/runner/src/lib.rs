@@ -10,6 +10,8 @@
 //! | `GET /v1/sandboxes` | `[Observation]`: every sandbox on the host, in no order |
 //! | `GET /v1/events` | newline-delimited [`Event`]s, unending: first everything that is so now, then each change; an empty line every 10 s |
 //! | `GET /v1/sandboxes/{id}/usage` | [`Usage`] |
+//! | `DELETE /v1/layers/{id}` | 204: the layer is neither here nor in the object store; 409 while it is being written. Only for one that nothing is made of |
+//! | `PUT /v1/volumes/{id}` with [`VolumeWish`] | 200 [`VolumeReport`], within a few seconds also when the work takes longer |
 //!
 //! A second socket, `open.sock`, hands out connected sockets to the inside of sandboxes: the client
 //! writes one line of JSON, [`OpenRequest`]; the runner answers one line of JSON, [`OpenAnswer`],
@@ -19,13 +21,23 @@
 //! A wish is the whole truth for one sandbox and may be sent any number of times. The runner acts on
 //! the newest generation; an observation names the generation that it answers.
 
+mod links;
+mod volume;
+
+pub use volume::{DesiredVolume, VolumeReport, VolumeSight, VolumeWish};
+
 use std::collections::BTreeMap;
 
-use paddock_types::{EnvName, Generation, OrganizationId, OsUser, Resources, RootRef, RunnerId, SandboxId};
+use paddock_types::{
+    EnvName, Generation, OrganizationId, OsUser, Resources, RootRef, RunnerId, SandboxId, StoredObject,
+    TaskId, TaskKind, VolumeMount,
+};
 use serde::{Deserialize, Serialize};
 
+pub use links::{Guest, Link, LinkTable};
+
 /// The version of this protocol. A runner refuses a control process of another one.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The whole wish for one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +50,51 @@ pub struct Wish {
     pub existence: Existence,
     /// What it is made of.
     pub spec: SandboxSpec,
+    /// It is believed to run since an earlier wish: should it have ended by itself meanwhile, that is told, and it is not
+    /// started again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continues: bool,
+    /// What is to be done with its files besides. Done once for each id; a wish without it calls it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// The newest complete archive of its files, which is kept; older ones may go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<StoredObject>,
+}
+
+/// Work on a sandbox's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Which attempt this is: another one has another id.
+    pub id: TaskId,
+    /// What is to be done.
+    pub kind: TaskKind,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskReport {
+    /// Which.
+    pub id: TaskId,
+    /// How it ended, or that it has not.
+    pub state: TaskState,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Under way.
+    Running,
+    /// The child has its files.
+    Forked,
+    /// The files lie in the object store.
+    Exported(StoredObject),
+    /// Nothing came of it. Fit for users.
+    Failed {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What a sandbox should become.
@@ -46,12 +103,23 @@ pub struct Wish {
 pub enum Desired {
     /// Running, toolbox answering.
     Started,
+    /// Frozen, its memory given back as far as that goes. Only for one that runs: others stay as they are.
+    Paused,
     /// Not running, files kept. Graceful: SIGTERM, then SIGKILL after the grace period.
     Stopped,
     /// As `Stopped`, with SIGKILL at once.
     Killed,
-    /// Gone, with its files.
+    /// Not on this host; what lies in the object store is kept.
+    Evicted,
+    /// Gone, with its files, here and in the object store.
     Absent,
+}
+
+impl Desired {
+    /// Whether nothing of it is to stay on the host.
+    pub const fn is_gone(self) -> bool {
+        matches!(self, Self::Evicted | Self::Absent)
+    }
 }
 
 /// Whether a sandbox's files may be made anew.
@@ -62,6 +130,8 @@ pub enum Existence {
     Create,
     /// The sandbox has existed: without its files it is lost, never a fresh empty one.
     Existing,
+    /// The sandbox is archived: make its files from [`Wish::archive`] if they are not there.
+    Restore,
 }
 
 /// What a sandbox is made of.
@@ -83,6 +153,12 @@ pub struct SandboxSpec {
     pub resources: Resources,
     /// What it may reach.
     pub network: NetworkPolicy,
+    /// What it is linked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// The volumes that it mounts; no two at one path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeMount>,
 }
 
 /// What a sandbox may reach beyond itself. Host, neighbours, metadata and private ranges are denied
@@ -107,8 +183,14 @@ pub struct Observation {
     pub state: Observed,
     /// Why, when `state` is [`Observed::Failed`], or when a sandbox stopped without a wish. Fit for users.
     pub reason: Option<String>,
+    /// Whether another try, or more room, may cure what `reason` tells.
+    #[serde(default)]
+    pub curable: bool,
     /// The version of the toolbox inside, when it is running.
     pub daemon_version: Option<String>,
+    /// How far the newest task is, while the wish names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskReport>,
 }
 
 /// The state of one sandbox on its host.
@@ -119,10 +201,20 @@ pub enum Observed {
     WaitingForRoot,
     /// Files and limits are being made.
     Creating,
+    /// Its files are being fetched from the object store.
+    Restoring,
     /// Booting.
     Starting,
     /// Running, toolbox answering.
     Started,
+    /// Running, and its limits are being changed.
+    Resizing,
+    /// Being frozen.
+    Pausing,
+    /// Frozen.
+    Paused,
+    /// Being thawed.
+    Resuming,
     /// Being ended.
     Stopping,
     /// Not running, files kept.
@@ -131,6 +223,8 @@ pub enum Observed {
     Removing,
     /// Nothing of it is on this host.
     Absent,
+    /// Its files should be on this host and are not.
+    Lost,
     /// The last attempt to reach the wish failed and nothing is under way. A wish of a newer generation starts again.
     Failed,
 }
@@ -138,7 +232,10 @@ pub enum Observed {
 impl Observed {
     /// Whether nothing is under way: the next change needs a new wish or an accident.
     pub const fn is_settled(self) -> bool {
-        matches!(self, Self::Started | Self::Stopped | Self::Absent | Self::Failed)
+        matches!(
+            self,
+            Self::Started | Self::Paused | Self::Stopped | Self::Absent | Self::Lost | Self::Failed
+        )
     }
 }
 
@@ -192,9 +289,19 @@ pub enum RootState {
     Failed,
 }
 
-/// What a sandbox uses now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a running sandbox uses now, and what it may.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
+    /// Processors in use on average in the last window of about 5 s; 0 before there was one.
+    pub cpu_used: f64,
+    /// Processors that it may use.
+    pub cpu_limit: f64,
+    /// Memory in use, page cache included.
+    pub memory_used_bytes: u64,
+    /// Page cache within that.
+    pub memory_cache_bytes: u64,
+    /// The most memory that it may use. Absent: not limited.
+    pub memory_limit_bytes: Option<u64>,
     /// Bytes of its own files (the snapshot's are not counted).
     pub disk_used_bytes: u64,
     /// The most that its own files may take.

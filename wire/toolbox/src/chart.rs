@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Source: `Chart` of the reference's generated clients (snake_case there too).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Chart {
     /// `line`, `scatter`, `bar`, `pie`, `box_and_whisker`, `composite_chart` or `unknown`.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +51,7 @@ pub struct Chart {
 
 /// A part of a chart: a line, a bar, a wedge, a box; or one chart of a composite.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChartElement {
     /// What the legend or the tick calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +125,7 @@ pub struct ChartElement {
     pub y_scale: Option<String>,
     /// The data of a chart of a composite; typed clients lose it, TypeScript shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(no_recursion))]
     pub elements: Option<Vec<ChartElement>>,
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /version`, which is also the readiness probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionResponse {
     /// `X.Y.Z`.
     pub version: String,
@@ -11,6 +12,7 @@ pub struct VersionResponse {
 
 /// Answer of `GET /work-dir`, `/user-home-dir` and `/project-dir`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DirResponse {
     /// An absolute path.
     pub dir: String,

@@ -11,6 +11,7 @@ use crate::Chart;
 
 /// Body of `POST /process/execute`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExecuteRequest {
     /// A shell script of any length. Blank is refused.
     pub command: String,
@@ -27,6 +28,7 @@ pub struct ExecuteRequest {
 
 /// Body of `POST /process/code-run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CodeRunRequest {
     /// The source text.
     pub code: String,
@@ -46,6 +48,7 @@ pub struct CodeRunRequest {
 
 /// What a `code-run` left beside its output. The whole object is absent when it left nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = CodeRunArtifacts))]
 pub struct Artifacts {
     /// In the order in which they were shown.
     pub charts: Vec<Chart>,

@@ -13,7 +13,7 @@ extern "C" fn remember(_: libc::c_int) {
 
 /// From now on the two signals are remembered and end nothing by themselves.
 #[expect(unsafe_code, reason = "no other way to hear a signal without a runtime")]
-pub(super) fn listen() -> Result<()> {
+pub(crate) fn listen() -> Result<()> {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         // SAFETY: an all-zero sigaction is valid; the handler only stores to an atomic, which is async-signal-safe.
         let result = unsafe {
@@ -30,13 +30,13 @@ pub(super) fn listen() -> Result<()> {
 }
 
 /// An error once a signal came.
-pub(super) fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     if INTERRUPTED.load(Ordering::Relaxed) { bail!("interrupted") } else { Ok(()) }
 }
 
 /// A pause in which the machine comes to rest: what the last sample left to do in the background must not fall on
 /// the next one.
-pub(super) fn settle(pause: Duration) -> Result<()> {
+pub(crate) fn settle(pause: Duration) -> Result<()> {
     let end = std::time::Instant::now() + pause;
     while std::time::Instant::now() < end {
         check()?;

@@ -10,13 +10,17 @@ mod create;
 mod crowd;
 mod exec;
 mod figure;
-mod interrupt;
+mod files;
+pub(crate) mod interrupt;
+mod list;
 mod memory;
-mod raw;
+mod moves;
+pub(crate) mod raw;
 mod sdk;
 mod trace;
 mod transfer;
-mod wire;
+mod warm;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,8 +40,16 @@ use raw::Raw;
 pub(crate) enum What {
     /// Measure everything.
     Figures,
+    /// Measure lists alone.
+    Lists,
     /// Show where the time of one create goes.
     Trace,
+    /// Measure warm pools alone.
+    Warm,
+    /// Measure stops, starts and the other moves alone.
+    Moves,
+    /// Measure forks and archives alone, which needs no server.
+    Files,
 }
 
 /// What every figure works with.
@@ -53,6 +65,13 @@ struct Bench<'b> {
 /// Builds the server, measures it, and removes it again, also after a failure or Ctrl-C.
 pub(crate) fn run(what: What) -> Result<()> {
     interrupt::listen()?;
+    if what == What::Files {
+        let place = std::env::temp_dir().join(format!("paddock-bench-{}", std::process::id()));
+        let mut table = Table::new();
+        let result = files::measure(&place, &builtin_root()?, &mut table);
+        table.print();
+        return result;
+    }
     let binary = build()?;
     let python = crate::sdk::install_python()?;
     let started = Instant::now();
@@ -76,7 +95,12 @@ fn measure(server: &Server, python: PathBuf, what: What) -> Result<()> {
         return trace::measure(&bench);
     }
     let mut table = Table::new();
-    let result = figures(&bench, &mut table);
+    let result = match what {
+        What::Lists => list::measure(&bench, &mut table),
+        What::Warm => warm::measure(&bench, &mut table),
+        What::Moves => moves::measure(&bench, &mut table),
+        What::Figures | What::Files | What::Trace => figures(&bench, &mut table),
+    };
     table.print();
     table.write(Path::new("target/bench.json"))?;
     result
@@ -85,23 +109,31 @@ fn measure(server: &Server, python: PathBuf, what: What) -> Result<()> {
 fn figures(bench: &Bench<'_>, table: &mut Table) -> Result<()> {
     memory::at_rest(bench, table)?;
     create::measure(bench, table)?;
+    warm::measure(bench, table)?;
+    moves::measure(bench, table)?;
     exec::measure(bench, table)?;
     crowd::measure(bench, table, 20, None)?;
     crowd::measure(bench, table, 100, Some(0.75))?;
     memory::per_sandbox(bench, table)?;
-    transfer::measure(bench, table)
+    transfer::measure(bench, table)?;
+    list::measure(bench, table)?;
+    files::measure(&bench.server.data.join("files"), &bench.root, table)
 }
 
 /// Builds the release binary as everybody does, and returns its path.
-fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let status = Command::new("make").args(["--no-print-directory", "build"]).status()?;
     if !status.success() {
         bail!("the server could not be built");
     }
-    // This program lies in `target/<triple>/<profile>/`.
+    Ok(release_directory()?.join("paddock"))
+}
+
+/// Where released programs lie. This one lies in `target/<triple>/<profile>/`.
+fn release_directory() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let triple = own.parent().and_then(Path::parent).context("this program has no place in a build")?;
-    Ok(triple.join("release/paddock"))
+    Ok(triple.join("release"))
 }
 
 /// The defaults of a server, but for what keeps it apart from others on this host.

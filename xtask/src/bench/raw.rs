@@ -11,22 +11,22 @@ use super::wire::{Answer, Connection};
 use crate::server::Server;
 
 /// How long a deleted sandbox may take to be gone.
-const GONE_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const GONE_LIMIT: Duration = Duration::from_secs(30);
 /// After a create or a delete the runner makes namespaces ahead, and frees others in the kernel.
-pub(super) const SETTLE: Duration = Duration::from_millis(120);
+pub(crate) const SETTLE: Duration = Duration::from_millis(120);
 
 /// Where a server is, and its key.
 #[derive(Debug, Clone)]
-pub(super) struct Raw {
+pub(crate) struct Raw {
     /// The base of the API, for SDKs.
-    pub(super) api_url: String,
-    pub(super) key: String,
+    pub(crate) api_url: String,
+    pub(crate) key: String,
     api: String,
     proxy: String,
 }
 
 impl Raw {
-    pub(super) fn find(server: &Server) -> Result<Self> {
+    pub(crate) fn find(server: &Server) -> Result<Self> {
         let endpoints: Value = serde_json::from_slice(&fs::read(server.data.join("run/endpoints.json"))?)?;
         let url = |name: &str| {
             let url = endpoints[name].as_str()?;
@@ -39,18 +39,23 @@ impl Raw {
     }
 
     /// A kept connection to the API.
-    pub(super) fn api(&self) -> Result<Connection> {
+    pub(crate) fn api(&self) -> Result<Connection> {
         Connection::open(&self.api, &self.key)
     }
 
+    /// The address of a WebSocket of a sandbox's toolbox, and the header that opens it.
+    pub(crate) fn socket(&self, sandbox: &str, target: &str) -> (String, String) {
+        (format!("ws://{}/toolbox/{sandbox}{target}", self.proxy), format!("Bearer {}", self.key))
+    }
+
     /// A kept connection to the proxy.
-    pub(super) fn proxy(&self) -> Result<Connection> {
+    pub(crate) fn proxy(&self) -> Result<Connection> {
         Connection::open(&self.proxy, &self.key)
     }
 }
 
 /// The body of an answer that must be a success.
-pub(super) fn success(answer: Answer) -> Result<Value> {
+pub(crate) fn success(answer: Answer) -> Result<Value> {
     let text = String::from_utf8_lossy(&answer.body);
     if !(200..300).contains(&answer.status) {
         bail!("the server answered {}: {text}", answer.status);
@@ -59,8 +64,13 @@ pub(super) fn success(answer: Answer) -> Result<Value> {
 }
 
 /// Makes a sandbox and gives back its id once it is started.
-pub(super) fn create(api: &mut Connection) -> Result<String> {
-    let created = success(api.send("POST", "/api/sandbox", b"{}")?)?;
+pub(crate) fn create(api: &mut Connection) -> Result<String> {
+    create_from(api, &json!({}))
+}
+
+/// The same, as `wish` says.
+pub(crate) fn create_from(api: &mut Connection, wish: &Value) -> Result<String> {
+    let created = success(api.send("POST", "/api/sandbox", wish.to_string().as_bytes())?)?;
     if created["state"] != "started" {
         bail!("a sandbox was not started: {created}");
     }
@@ -68,7 +78,7 @@ pub(super) fn create(api: &mut Connection) -> Result<String> {
 }
 
 /// Runs a command that must succeed, and gives back what it printed.
-pub(super) fn exec(proxy: &mut Connection, sandbox: &str, command: &str) -> Result<String> {
+pub(crate) fn exec(proxy: &mut Connection, sandbox: &str, command: &str) -> Result<String> {
     let body = json!({ "command": command }).to_string();
     let path = format!("/toolbox/{sandbox}/process/execute");
     let ran = success(proxy.send("POST", &path, body.as_bytes())?)?;
@@ -79,7 +89,7 @@ pub(super) fn exec(proxy: &mut Connection, sandbox: &str, command: &str) -> Resu
 }
 
 /// Deletes sandboxes, and waits until nothing of them is left to do.
-pub(super) fn delete(api: &mut Connection, sandboxes: &[String]) -> Result<()> {
+pub(crate) fn delete(api: &mut Connection, sandboxes: &[String]) -> Result<()> {
     for id in sandboxes {
         success(api.send("DELETE", &format!("/api/sandbox/{id}"), b"")?)?;
     }

@@ -12,21 +12,21 @@ use anyhow::{Context, Result, bail};
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
 /// One kept connection to one server.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     authority: String,
     key: String,
 }
 
 /// What came back.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Connection {
     /// Connects to `host:port`.
-    pub(super) fn open(authority: &str, key: &str) -> Result<Self> {
+    pub(crate) fn open(authority: &str, key: &str) -> Result<Self> {
         let stream = TcpStream::connect(authority.parse::<std::net::SocketAddr>()?)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(SILENCE_LIMIT))?;
@@ -38,7 +38,7 @@ impl Connection {
     }
 
     /// One request with a body in JSON, and its whole answer.
-    pub(super) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Answer> {
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Answer> {
         self.begin(method, path, "application/json", body.len() as u64, body)?;
         let mut whole = Vec::new();
         let status = self.receive(|piece| whole.extend_from_slice(piece))?;
@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// Sends the head of a request and the first bytes of its body, `length` bytes long in all.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         method: &str,
         path: &str,
@@ -65,12 +65,12 @@ impl Connection {
     }
 
     /// Sends more of a body.
-    pub(super) fn go_on(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn go_on(&mut self, bytes: &[u8]) -> Result<()> {
         Ok(self.stream.get_mut().write_all(bytes)?)
     }
 
     /// Receives an answer: its status, and its body piece by piece.
-    pub(super) fn receive(&mut self, mut take: impl FnMut(&[u8])) -> Result<u16> {
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(&[u8])) -> Result<u16> {
         let line = self.line()?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status")?;
         let mut length = 0;

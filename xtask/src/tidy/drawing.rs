@@ -9,10 +9,14 @@ const DRAWING: &[(&str, &[&str])] = &[
     ("drivers/*", &["types", "libs/*"]),
     ("libs/client", &["types", "wire/*", "libs/*"]),
     ("libs/testkit", &["*"]),
+    ("libs/git", &["types", "wire/toolbox"]),
+    // What carries a sandbox's files to where objects are kept, for the runner.
+    ("libs/porter", &["types", "libs/*", "drivers/object"]),
     ("libs/*", &["types", "libs/*"]),
-    ("roles/control", &["types", "wire/*", "libs/*", "planner", "store", "drivers/objects"]),
+    ("roles/control", &["types", "wire/*", "libs/*", "planner", "store", "drivers/object"]),
     ("roles/runner", &["types", "wire/*", "libs/*", "drivers/*"]),
-    ("roles/toolbox", &["types", "wire/toolbox", "libs/*"]),
+    // Not `libs/git`: the daemon starts it as a program of its own and never links it.
+    ("roles/toolbox", &["types", "wire/toolbox", "libs/sys"]),
     ("roles/*", &["types", "wire/*", "libs/*"]),
     ("cli", &["types", "wire/*", "libs/*"]),
     ("web", &[]),

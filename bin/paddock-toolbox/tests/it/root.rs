@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Where the program lies inside.
 pub(crate) const PROGRAM: &str = "/.toolbox";
@@ -24,6 +25,21 @@ impl Root {
         std::fs::copy(env!("CARGO_BIN_EXE_paddock-toolbox"), &program).unwrap();
         mode(&program, 0o555);
         Self { path, mounts: String::new() }
+    }
+
+    /// Nothing but the program, a shell, and the libraries that the shell is linked with. No `/proc`, no `/dev`.
+    pub(crate) fn with_a_shell() -> Self {
+        let root = Self::empty();
+        let shell = std::fs::canonicalize("/bin/sh").unwrap();
+        let linked = Command::new("ldd").arg(&shell).output().unwrap();
+        let linked = String::from_utf8(linked.stdout).unwrap();
+        let libraries = linked.split_ascii_whitespace().filter(|word| word.starts_with('/'));
+        for (from, to) in libraries.map(|path| (Path::new(path), path)).chain([(&*shell, "/bin/sh")]) {
+            let copy = root.path.join(to.trim_start_matches('/'));
+            std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            std::fs::copy(from, &copy).unwrap();
+        }
+        root
     }
 
     /// The host's programs, no accounts, `/proc`, `/dev/null` and a `/tmp`.

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,12 +35,17 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// Starts PID 1 in `root` with these variables and nothing else in its environment.
     pub(crate) fn start(root: Root, variables: &[(&str, &str)]) -> Self {
+        Self::start_with(root, variables, "")
+    }
+
+    /// The same with arguments, as a shell reads them.
+    pub(crate) fn start_with(root: Root, variables: &[(&str, &str)], arguments: &str) -> Self {
         let socket = root.path().with_extension("socket");
         let listener = UnixListener::bind(&socket).unwrap();
         let (report, report_write) = pipe().unwrap();
         // The shell waits until the ids are mapped; then its execs run as the namespace's root.
         let mounts = if root.mounts.is_empty() { "true" } else { &root.mounts };
-        let chroot = format!("exec chroot {} {PROGRAM}", root.path().display());
+        let chroot = format!("exec chroot {} {PROGRAM} {arguments}", root.path().display());
         let script = format!("read go && {mounts} && exec 0< /dev/null && {chroot}");
         let mut command = Command::new("unshare");
         command
@@ -77,7 +83,11 @@ impl Sandbox {
         let mut line = String::new();
         self.report.read_line(&mut line).unwrap();
         let descriptor = format!("/proc/{}/fd/4", self.init.as_raw_nonzero());
-        eventually("descriptor 4 is closed", || std::fs::read_link(&descriptor).is_err().then_some(()));
+        // The number may be another descriptor's by now.
+        let pipe = format!("pipe:[{}]", self.report.get_ref().metadata().unwrap().ino());
+        eventually("descriptor 4 is closed", || {
+            std::fs::read_link(&descriptor).map_or(true, |link| link != Path::new(&pipe)).then_some(())
+        });
         serde_json::from_str(&line).unwrap()
     }
 

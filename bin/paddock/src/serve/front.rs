@@ -69,7 +69,8 @@ async fn serve(config: &Config, handed: Handed) -> Result<()> {
         },
         client,
     );
-    let api = http::serve(handed.api.try_clone()?, control.router(), shutdown.clone())?;
+    let api = proxy.legacy_router().merge(control.router());
+    let api = http::serve(handed.api.try_clone()?, api, shutdown.clone())?;
     let proxy = http::serve(handed.proxy.try_clone()?, proxy.router(), shutdown.clone())?;
     handed.say(&FrontSays::Serving);
     let telling = tokio::spawn(tell_of_snapshot(control.clone(), Arc::clone(&handed)));
@@ -114,7 +115,9 @@ fn control_config(config: &Config, proxy_port: u16) -> Result<paddock_control::C
         dashboard_url: None,
         region: REGION.to_owned(),
         default_snapshot: "paddock-small".to_owned(),
+        timer_period: paddock_control::Config::TIMER_PERIOD,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        events: paddock_control::EventLimits::default(),
     })
 }
 

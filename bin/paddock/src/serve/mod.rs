@@ -10,6 +10,7 @@ mod http;
 pub(crate) mod resolver;
 pub(crate) mod runner;
 mod signals;
+pub(crate) mod volumes;
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -21,7 +22,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use paddock_config::Config;
+use paddock_config::{Config, Objects};
 use paddock_control::ApiKeySecret;
 use serde::{Deserialize, Serialize};
 
@@ -222,6 +223,9 @@ fn make_directories(config: &Config, user: User) -> Result<()> {
     directory(&paths::runner(config), 0, 0, 0o700)?;
     directory(&paths::front(config), user.uid, user.gid, 0o700)?;
     directory(&paths::run(config), 0, user.gid, 0o750)?;
+    if let Objects::Directory(path) = &config.objects {
+        directory(path, user.uid, user.gid, 0o700)?;
+    }
     directory(std::path::Path::new(paths::LEASES), 0, 0, 0o755)?;
     directory(&paths::stage(config), 0, 0, 0o755)
 }

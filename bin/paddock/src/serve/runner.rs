@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -13,7 +14,7 @@ use paddock_driver_runtime::oci::{Oci, OciConfig};
 use paddock_driver_storage::Storage;
 use paddock_driver_storage::btrfs::{Btrfs, PoolConfig};
 use paddock_driver_storage::dir::Dir;
-use paddock_runner::{Drivers, Runner, host, lease_slot};
+use paddock_runner::{Drivers, Runner, host, lease_slot, link_table_file};
 use tokio_util::sync::CancellationToken;
 
 use super::resolver;
@@ -52,9 +53,11 @@ async fn serve(config: &Config) -> Result<()> {
     let router = Arc::new(router);
     let drivers = Drivers {
         storage: storage(config)?,
+        volumes: super::volumes::volumes(config)?,
         network: router.clone(),
         runtime: Arc::new(oci(config)?),
         images: Arc::new(images(config)),
+        porter: crate::porter::porter(config, front)?,
     };
     let runner = Runner::open(
         paddock_runner::Config {
@@ -71,7 +74,8 @@ async fn serve(config: &Config) -> Result<()> {
         },
         drivers,
     )?;
-    let resolver = tokio::spawn(keep_resolver(router, front, shutdown.clone()));
+    let links = link_table_file(&paths::run(config));
+    let resolver = tokio::spawn(keep_resolver(router, links, front, shutdown.clone()));
     runner.run(shutdown).await?;
     resolver.await?;
     Ok(())
@@ -126,10 +130,10 @@ fn images(config: &Config) -> Builtin {
 }
 
 /// Runs the resolver, and runs it again when it died.
-async fn keep_resolver(router: Arc<Router>, front: user::User, shutdown: CancellationToken) {
+async fn keep_resolver(router: Arc<Router>, links: PathBuf, front: user::User, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
         let started = resolver::bind(&router, RESOLVER)
-            .and_then(|sockets| resolver::spawn(&[sockets.0.as_fd(), sockets.1.as_fd()], front));
+            .and_then(|sockets| resolver::spawn(&[sockets.0.as_fd(), sockets.1.as_fd()], &links, front));
         match started {
             Ok(mut child) => {
                 tokio::select! {

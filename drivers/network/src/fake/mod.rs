@@ -1,6 +1,6 @@
 //! A network for tests of what stands above: numbers without devices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,29 @@ use crate::{Error, Info, Network, Policy, Port};
 #[derive(Debug, Default)]
 pub struct Fake {
     ports: Mutex<BTreeMap<Port, Policy>>,
+    groups: Mutex<Vec<BTreeSet<Port>>>,
 }
 
 impl Fake {
     /// The policy that was last set for `port`. `None`: not connected.
     pub fn policy(&self, port: Port) -> Option<Policy> {
         self.ports().get(&port).copied()
+    }
+
+    /// Whether two sandboxes reach each other.
+    pub fn are_linked(&self, one: Port, other: Port) -> bool {
+        self.groups().iter().any(|group| group.contains(&one) && group.contains(&other))
+    }
+
+    fn groups(&self) -> MutexGuard<'_, Vec<BTreeSet<Port>>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(&self, ports: &BTreeSet<Port>) {
+        for group in self.groups().iter_mut() {
+            group.retain(|port| !ports.contains(port));
+        }
+        self.groups().retain(|group| group.len() > 1);
     }
 
     fn ports(&self) -> MutexGuard<'_, BTreeMap<Port, Policy>> {
@@ -42,7 +59,14 @@ impl Network for Fake {
         Ok(())
     }
 
+    fn link(&self, group: &BTreeSet<Port>) -> Result<(), Error> {
+        self.leave(group);
+        self.groups().push(group.clone());
+        Ok(())
+    }
+
     fn disconnect(&self, port: Port) -> Result<(), Error> {
+        self.leave(&BTreeSet::from([port]));
         self.ports().remove(&port);
         Ok(())
     }
@@ -51,7 +75,8 @@ impl Network for Fake {
         Ok(self.ports().keys().copied().collect())
     }
 
-    fn address(&self, _port: Port) -> Ipv4Addr {
-        Ipv4Addr::LOCALHOST
+    fn address(&self, port: Port) -> Ipv4Addr {
+        let [high, low] = port.0.to_be_bytes();
+        Ipv4Addr::new(127, 0, high, low)
     }
 }

@@ -12,6 +12,7 @@
 //! The router's namespace is kept by a mount of it on a file, so that it, and with it every running
 //! sandbox's network, outlives the process that made it.
 
+mod links;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ use paddock_sys::netlink::{self, Socket, VethEnd};
 use paddock_sys::{mount, namespace, thread};
 
 use crate::{Error, Info, Network, Policy, Port};
+use links::Links;
 
 /// The address of the router itself, the same in every instance: name server and way out. The only address
 /// of the host's side that a sandbox may speak to, on port 53.
@@ -59,6 +61,7 @@ struct State {
     socket: Socket,
     taken: BTreeSet<u16>,
     blocked: BTreeSet<u16>,
+    links: Links,
 }
 
 impl Router {
@@ -77,11 +80,17 @@ impl Router {
                 .map_err(Error::io("enter the router's namespace"))?;
             let mut socket = Socket::open().map_err(Error::io("open a routing socket"))?;
             set_up_router(&mut socket, host_address, router_address)?;
-            let blocked = rules::blocked_now()?;
-            rules::load_router(&host_addresses, &blocked)?;
             let names = netlink::device_names().map_err(Error::io("list the router's devices"))?;
+            // Of a device that is gone, nothing is taken over: its number belongs to whoever comes next.
+            let mut blocked: Vec<String> = rules::elements_now("blocked")?;
+            for name in &mut blocked {
+                *name = name.trim_matches('"').to_owned();
+            }
+            blocked.retain(|name| names.contains(name));
+            let links = links::read(&rules::elements_now("links")?, &names);
+            rules::load_router(&host_addresses, &blocked, &links)?;
             let numbers = |names: &[String]| names.iter().filter_map(|name| port_of(name)).collect();
-            Ok::<_, Error>(State { socket, taken: numbers(&names), blocked: numbers(&blocked) })
+            Ok::<_, Error>(State { socket, taken: numbers(&names), blocked: numbers(&blocked), links })
         })?;
         Ok(Self { config, namespace, state: Mutex::new(state) })
     }
@@ -119,6 +128,17 @@ impl Router {
         let free = free.ok_or(Error::Full(PORTS.count()))?;
         state.taken.insert(free);
         Ok(free)
+    }
+
+    /// Makes the links what `change` makes of them.
+    fn relink(&self, change: impl FnOnce(&Links) -> Links) -> Result<(), Error> {
+        // Held across the change, as for policies.
+        let mut state = self.state();
+        let next = change(&state.links);
+        let Some(commands) = links::changes(&state.links, &next) else { return Ok(()) };
+        self.inside(|| Ok(rules::run(&commands))).map_err(Error::io("enter the router's namespace"))??;
+        state.links = next;
+        Ok(())
     }
 
     fn connect_as(&self, number: u16, namespace: BorrowedFd<'_>) -> Result<(), Error> {
@@ -186,12 +206,17 @@ impl Network for Router {
         Ok(())
     }
 
+    fn link(&self, group: &BTreeSet<Port>) -> Result<(), Error> {
+        self.relink(|links| links::regrouped(links, group))
+    }
+
     fn disconnect(&self, port: Port) -> Result<(), Error> {
         let mut state = self.state();
         state.socket.delete(&device_name(port)).map_err(Error::io("remove a device"))?;
         drop(state);
         // A number that comes back must not inherit what was forbidden to its last owner.
         self.set_policy(port, Policy::Public)?;
+        self.relink(|links| links::without(links, port))?;
         self.state().taken.remove(&port.0);
         Ok(())
     }

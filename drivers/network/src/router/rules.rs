@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Stdio};
 
+use super::links::{self, Links};
 use crate::Error;
 
 /// Never reachable from a sandbox: this host and its networks (RFC 1122, 1918, 6598, 3927, 2544 and
@@ -22,7 +23,13 @@ const CONNECTIONS: u32 = 8192;
 ///
 /// Questions to the resolver are not tracked: a guest that asks from every port it has would fill the table that all share,
 /// and what limits its connections to the outside does not see them.
-pub(super) fn load_router(host_addresses: &[IpAddr], blocked: &[String]) -> Result<(), Error> {
+///
+/// Between sandboxes only links count, whatever conversations the router remembers: one goes on for minutes after its link, and
+/// by then the address may be another's.
+///
+/// Links come before blocking: whoever is cut off from the world still reaches those that it is linked with, and may ask
+/// for their names, which is all that the resolver tells it.
+pub(super) fn load_router(host_addresses: &[IpAddr], blocked: &[String], links: &Links) -> Result<(), Error> {
     let mut text = String::from("table inet paddock\ndelete table inet paddock\n");
     let mut hosts = String::new();
     for address in host_addresses {
@@ -44,6 +51,7 @@ table inet paddock {{
     set denied {{ type ipv4_addr; flags interval; elements = {{ {DENIED} }} }}
     set hosts {{ type ipv4_addr; {elements} }}
     set blocked {{ type ifname; {blocked} }}
+    {links}
     set connections {{ type ipv4_addr; flags dynamic; size 65535; }}
     chain questions {{
         type filter hook prerouting priority raw;
@@ -55,8 +63,10 @@ table inet paddock {{
     }}
     chain forward {{
         type filter hook forward priority filter; policy drop;
+        iifname . oifname @links goto between
         iifname @blocked goto refuse
         oifname @blocked drop
+        iifname != "up" oifname != "up" goto refuse
         ct state established,related accept
         ct state invalid drop
         oifname != "up" goto refuse
@@ -66,9 +76,16 @@ table inet paddock {{
         ct state new add @connections {{ ip saddr ct count over {CONNECTIONS} }} goto refuse
         iifname "s*" accept
     }}
+    chain between {{
+        meta nfproto ipv6 drop
+        ct state invalid drop
+        ct state new add @connections {{ ip saddr ct count over {CONNECTIONS} }} goto refuse
+        accept
+    }}
     chain input {{
         type filter hook input priority filter; policy drop;
         iifname "lo" accept
+        iifname @named ip daddr {resolver} meta l4proto {{ tcp, udp }} th dport 53 accept
         iifname @blocked goto refuse
         ct state established,related accept
         iifname "s*" ip daddr {resolver} meta l4proto {{ tcp, udp }} th dport 53 accept
@@ -85,14 +102,15 @@ table inet paddock {{
 }}
 "#,
         resolver = super::RESOLVER,
+        links = links::definitions(links),
     );
     run(&text)
 }
 
-/// The blocked devices as the kernel knows them, in the router's namespace. None when there is no table yet.
-pub(super) fn blocked_now() -> Result<Vec<String>, Error> {
+/// The elements of a set as the kernel knows them, in the router's namespace. None when there is no such set yet.
+pub(super) fn elements_now(set: &str) -> Result<Vec<String>, Error> {
     let output = Command::new("nft")
-        .args(["list", "set", "inet", "paddock", "blocked"])
+        .args(["list", "set", "inet", "paddock", set])
         .stdin(Stdio::null())
         .output()
         .map_err(Error::io("run nft"))?;
@@ -103,8 +121,8 @@ pub(super) fn blocked_now() -> Result<Vec<String>, Error> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let elements = text.split_once("elements = {").and_then(|(_, rest)| rest.split_once('}'));
-    let names = elements.map_or("", |(elements, _)| elements).split(',');
-    Ok(names.map(|name| name.trim().trim_matches('"').to_owned()).filter(|name| !name.is_empty()).collect())
+    let elements = elements.map_or("", |(elements, _)| elements).split(',');
+    Ok(elements.map(|element| element.trim().to_owned()).filter(|element| !element.is_empty()).collect())
 }
 
 /// Adds `device` to the blocked ones or takes it out, in the router's namespace.
@@ -155,7 +173,8 @@ fn table_name(instance: &str) -> String {
     format!("paddock_{}", instance.replace('-', "_"))
 }
 
-fn run(text: &str) -> Result<(), Error> {
+/// Runs commands in one step, in the network namespace of the calling thread.
+pub(super) fn run(text: &str) -> Result<(), Error> {
     let mut child = Command::new("nft")
         .args(["-f", "-"])
         .stdin(Stdio::piped())

@@ -56,6 +56,26 @@ const ARCHITECTURES: [&str; 3] = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARC
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURES: [&str; 2] = ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"];
 
+/// Every `ioctl` but those of btrfs, of which only the sharing of data between files is allowed.
+///
+/// Volumes may be directories of a btrfs, which lets anybody make subvolumes and snapshots in a directory that he may
+/// write to: those have a quota group of their own, and so no limit. A filter cannot say "not this type", so there is one
+/// rule for each bit by which a request's type may differ from btrfs's.
+fn ioctl_rules() -> impl Iterator<Item = Value> {
+    /// The type of the requests of btrfs, the second byte of their numbers.
+    const BTRFS: u32 = 0x94;
+    /// `FICLONE`, `FICLONERANGE` and `FIDEDUPERANGE`, which other file systems know too.
+    const SHARING: [u32; 3] = [0x4004_9409, 0x4020_940d, 0xc018_9436];
+    let allow = |argument: Value| json!({"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [argument]});
+    let others = (8..16).map(move |bit| {
+        let mask = 1 << bit;
+        let wanted = !(BTRFS << 8) & mask;
+        allow(json!({"index": 1, "value": mask, "valueTwo": wanted, "op": "SCMP_CMP_MASKED_EQ"}))
+    });
+    others
+        .chain(SHARING.map(move |request| allow(json!({"index": 1, "value": request, "op": "SCMP_CMP_EQ"}))))
+}
+
 /// The document for one launch.
 pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unified: bool) -> Value {
     let this_process = std::process::id();
@@ -66,6 +86,9 @@ pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unifi
     let mut seccomp =
         serde_json::from_str::<Value>(SECCOMP).unwrap_or_else(|_| json!({"defaultAction": "SCMP_ACT_KILL"}));
     seccomp["architectures"] = json!(ARCHITECTURES);
+    if let Some(rules) = seccomp["syscalls"].as_array_mut() {
+        rules.extend(ioctl_rules());
+    }
     let mut mounts = vec![
         json!({"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}),
         json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]}),
@@ -75,6 +98,9 @@ pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unifi
         json!({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]}),
         json!({"destination": TOOLBOX_INSIDE, "type": "bind", "source": bundle.toolbox, "options": ["bind", "ro", "nosuid", "nodev"]}),
     ];
+    mounts.extend(bundle.mounts.iter().map(|(source, destination)| {
+        json!({"destination": destination, "type": "bind", "source": source, "options": ["bind", "nosuid", "nodev"]})
+    }));
     if unified {
         mounts.push(json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev", "ro"]}));
     }
@@ -128,6 +154,30 @@ pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unifi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_of_btrfs_is_allowed_only_if_it_shares_data() {
+        let number = |value: &Value| value.as_u64().unwrap();
+        let is_allowed = |request: u64| {
+            ioctl_rules().any(|rule| {
+                let argument = &rule["args"][0];
+                match argument["op"].as_str().unwrap() {
+                    "SCMP_CMP_EQ" => request == number(&argument["value"]),
+                    _ => request & number(&argument["value"]) == number(&argument["valueTwo"]),
+                }
+            })
+        };
+        // TCGETS, FIONREAD, TUNSETIFF, FS_IOC_GETFLAGS; then what shares data.
+        for request in [0x5401, 0x541b, 0x4004_54ca, 0x8008_6601, 0x4004_9409, 0x4020_940d, 0xc018_9436] {
+            assert!(is_allowed(request), "{request:#x}");
+        }
+        // Subvolumes and snapshots, in both versions; quotas; the same number with bits that the kernel ignores.
+        for request in [0x5000_940e, 0x5000_9418, 0x5000_9401, 0x5000_9417, 0x8030_942b, 0x1_5000_940e] {
+            assert!(!is_allowed(request), "{request:#x}");
+        }
+        let all = (0..=255).filter(|kind| is_allowed(0x4000_0001 | kind << 8)).count();
+        assert_eq!(all, 255, "every type but one");
+    }
 
     #[test]
     fn the_profile_is_a_document_that_denies_by_default() {

@@ -14,14 +14,16 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use paddock_sys::process::{self, Process};
 use paddock_sys::{fd, thread};
-use paddock_types::SandboxId;
+use paddock_types::{Resources, SandboxId};
 use tracing::debug_span;
 
 use crate::cgroup::Cgroups;
-use crate::{Accidents, Error, Info, Launch, Runtime};
+use crate::limits::Limits;
+use crate::{Accidents, Consumption, Error, Info, Launch, Reclaimed, Runtime};
 
 /// Open files of each process inside. Inherited from the runtime program: in its user namespace a sandbox may
 /// not raise what its parent had.
@@ -114,17 +116,14 @@ impl Oci {
             return Err(Error::Program { program: self.config.program.clone(), verb: "run", output });
         }
         let pid = fs::read_to_string(&pid_file).ok().and_then(|text| text.trim().parse().ok());
-        pid.and_then(Process::of).ok_or_else(|| Error::Program {
-            program: self.config.program.clone(),
-            verb: "run",
-            output: "the first process ended at once".to_owned(),
-        })
+        pid.and_then(Process::of).ok_or(Error::Ended)
     }
 }
 
 impl Runtime for Oci {
     fn info(&self) -> Info {
-        Info { name: self.config.program.clone(), shares_kernel: true }
+        let freezes = self.config.cgroups.can_freeze();
+        Info { name: self.config.program.clone(), shares_kernel: true, freezes, resizes: true }
     }
 
     fn launch(&self, launch: Launch<'_>) -> Result<Process, Error> {
@@ -211,6 +210,43 @@ impl Runtime for Oci {
     fn accidents(&self, id: SandboxId) -> Accidents {
         Accidents { memory_kills: self.config.cgroups.memory_kills(&id.to_string()) }
     }
+
+    fn consumption(&self, id: SandboxId) -> Result<Consumption, Error> {
+        let found = self.config.cgroups.consumption(&id.to_string());
+        found.map_err(Error::io(format!("read the control groups of {id}")))
+    }
+
+    fn freeze(&self, id: SandboxId, limit: Duration) -> Result<(), Error> {
+        self.config.cgroups.freeze(&id.to_string(), limit).map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Error::NotFrozen { id, limit },
+            _ => Error::io(format!("hold {id} still"))(error),
+        })?;
+        Ok(paddock_failpoint::hit("runtime.freeze.after_freeze")?)
+    }
+
+    fn thaw(&self, id: SandboxId) -> Result<(), Error> {
+        paddock_failpoint::hit("runtime.thaw.before_thaw")?;
+        self.config.cgroups.thaw(&id.to_string()).map_err(Error::io(format!("let {id} go on")))
+    }
+
+    fn is_frozen(&self, id: SandboxId) -> bool {
+        self.config.cgroups.is_frozen(&id.to_string())
+    }
+
+    fn reclaim(&self, id: SandboxId) -> Result<Reclaimed, Error> {
+        let reclaimed = self.config.cgroups.reclaim(&id.to_string());
+        reclaimed.map_err(Error::io(format!("take back memory of {id}")))
+    }
+
+    fn resize(&self, id: SandboxId, resources: Resources) -> Result<(), Error> {
+        let limits = Limits { cores: resources.cpu.0, memory_bytes: resources.memory.bytes() };
+        let between = || paddock_failpoint::hit("runtime.resize.after_memory").map_err(io::Error::other);
+        self.config.cgroups.resize(&id.to_string(), limits, between).map_err(|error| match error.kind() {
+            io::ErrorKind::ResourceBusy => Error::InUse { id, memory_mib: limits.memory_bytes >> 20 },
+            _ => Error::io(format!("change the limits of {id}"))(error),
+        })?;
+        Ok(paddock_failpoint::hit("runtime.resize.after_all")?)
+    }
 }
 
 /// Gives the descriptors the numbers 3, 4, … Runs between fork and exec.
@@ -227,28 +263,47 @@ fn place_descriptors(descriptors: &[i32]) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills every process of the groups of `name` and waits until none is left.
+/// How long killed processes may take to be gone: one that waits for a disk takes its time.
+const END_LIMIT: Duration = Duration::from_secs(20);
+/// How long one round of looking at them lasts at least.
+const END_ROUND: Duration = Duration::from_millis(2);
+
+/// Kills every process of the groups of `name`, also held ones, and waits until none is left.
 fn kill_all(cgroups: &Cgroups, name: &str) -> io::Result<()> {
+    if cgroups.is_frozen(name) {
+        // In version 1 a held process does not even die. All are told before any goes on, so that none does anything.
+        for process in cgroups.processes(name).into_iter().filter_map(Process::of) {
+            if let Some(pidfd) = process.open()? {
+                process::signal(&pidfd, libc::SIGKILL)?;
+            }
+        }
+        cgroups.thaw(name)?;
+    }
     // The first process takes all others of its pid namespace along; a runtime program that was
     // killed half way may have left some of its own. Each round ends what the last one saw.
-    for _ in 0..100 {
+    let deadline = Instant::now() + END_LIMIT;
+    loop {
         let processes = cgroups.processes(name);
         if processes.is_empty() {
             return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "processes do not end"));
         }
         for pid in processes {
             let Some(process) = Process::of(pid) else { continue };
             if let Some(pidfd) = process.open()? {
                 process::signal(&pidfd, libc::SIGKILL)?;
-                match process::wait_for_end(&pidfd, std::time::Duration::from_millis(500)) {
+                match process::wait_for_end(&pidfd, Duration::from_millis(500)) {
                     // A large one takes its time. It is seen again in the next round.
                     Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
                     other => other?,
                 }
             }
         }
+        // What has ended is in the group until it is reaped, and there is nothing of it to wait for.
+        std::thread::park_timeout(END_ROUND);
     }
-    Err(io::Error::new(io::ErrorKind::TimedOut, "processes do not end"))
 }
 
 /// The end of a log, short enough for an error.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_sys::{mount, thread};
 
-use crate::{Error, Launch};
+use crate::{Error, Ids, Launch, Mount};
 
 /// What stands ready for the runtime program. Its paths mean something in the launching thread's mount
 /// namespace only.
@@ -22,6 +22,8 @@ pub(super) struct Bundle {
     /// A null device of this launch's own, for standard input and output. Runtimes give these to the
     /// sandbox's root (crun 1.8 by chown), who could then close the host's `/dev/null` to everybody.
     pub(super) null: PathBuf,
+    /// Where the trees of [`Launch::mounts`] stand, and where each is to be shown; outer places first.
+    pub(super) mounts: Vec<(PathBuf, String)>,
 }
 
 fn step(step: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
@@ -42,6 +44,7 @@ pub(super) fn assemble(launch: &Launch<'_>, stage: &Path) -> Result<Bundle, Erro
         root: stage.join("root"),
         toolbox: stage.join("toolbox"),
         null: stage.join("null"),
+        mounts: mount_points(launch, stage),
     };
     mount::make_null_device(&bundle.null).map_err(step("make a null device"))?;
     let make = |path: &Path| fs::create_dir(path).map_err(step(format!("make {}", path.display())));
@@ -69,11 +72,34 @@ pub(super) fn assemble(launch: &Launch<'_>, stage: &Path) -> Result<Bundle, Erro
     let root = overlay(launch, &lower, &volume)?;
     mount::attach(&root, &bundle.root).map_err(step("mount the root"))?;
 
+    for ((target, _), shown) in bundle.mounts.iter().zip(sorted(launch)) {
+        make(target)?;
+        if shown.ids == Ids::Mapped {
+            mount::map_ids(&shown.tree, &launch.pair.user)
+                .map_err(step(format!("map ids of what is mounted at {}", shown.path)))?;
+        }
+        mount::restrict(&shown.tree, mount::Attributes { nodev: true, nosuid: true })
+            .map_err(step(format!("restrict what is mounted at {}", shown.path)))?;
+        mount::attach(&shown.tree, target).map_err(step(format!("mount {}", shown.path)))?;
+    }
+
     fs::write(&bundle.toolbox, "").map_err(step("make a place for the toolbox"))?;
     let toolbox = mount::clone_tree(launch.toolbox).map_err(step("open the toolbox"))?;
     mount::make_read_only(&toolbox).map_err(step("make the toolbox read-only"))?;
     mount::attach(&toolbox, &bundle.toolbox).map_err(step("mount the toolbox"))?;
     Ok(bundle)
+}
+
+/// What is shown besides, outer places first: what is mounted at a place would hide what is mounted below it.
+fn sorted<'a>(launch: &Launch<'a>) -> Vec<&'a Mount> {
+    let mut mounts: Vec<&Mount> = launch.mounts.iter().collect();
+    mounts.sort_by(|one, other| one.path.cmp(&other.path));
+    mounts
+}
+
+fn mount_points(launch: &Launch<'_>, stage: &Path) -> Vec<(PathBuf, String)> {
+    let place = |(number, mount): (usize, &Mount)| (stage.join(format!("m{number}")), mount.path.clone());
+    sorted(launch).into_iter().enumerate().map(place).collect()
 }
 
 /// The overlay of `lower` (lowest first) and the volume.

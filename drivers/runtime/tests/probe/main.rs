@@ -1,8 +1,8 @@
 //! The first process of the contract tests' sandboxes: says on descriptor 4 what it sees, does what its
-//! environment asks, and waits to be ended. Static, so it runs in an empty root.
+//! environment asks, and does what descriptor 3 asks, a letter each. Static, so it runs in an empty root.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufReader, Read, Write};
 use std::os::fd::FromRawFd;
 use std::os::unix::fs::MetadataExt;
 
@@ -34,6 +34,10 @@ fn main() {
         say("greeting", &std::env::var("GREETING").unwrap_or_default())?;
         let owner = fs::metadata("/from-layer").map(|file| format!("{}:{}", file.uid(), file.gid()));
         say("layer_file", &owner.unwrap_or_else(|error| error.to_string()))?;
+        for path in std::env::var("LOOK").unwrap_or_default().split(':').filter(|path| !path.is_empty()) {
+            let owner = fs::metadata(path).map(|file| format!("{}:{}", file.uid(), file.gid()));
+            say(path, &format!("{} of {}", read(path).trim(), owner.unwrap_or_default()))?;
+        }
         say("kept", &read("/kept"))?;
         say(
             "write",
@@ -51,6 +55,27 @@ fn main() {
     })();
     if result.is_err() {
         std::process::exit(1);
+    }
+    #[expect(unsafe_code, reason = "descriptors come by number from whoever launches")]
+    // SAFETY: as above.
+    let asked = unsafe { File::from_raw_fd(3) };
+    let mut held = Vec::new();
+    for letter in BufReader::new(asked).bytes().map_while(Result::ok) {
+        let done = match letter {
+            // Takes 64 MiB of memory.
+            b'm' => {
+                held.push(vec![1u8; 64 << 20]);
+                Ok(())
+            }
+            // Has 64 MiB of a file in the page cache that are on the disk.
+            b'c' => {
+                fs::write("/cached", vec![1u8; 64 << 20]).and_then(|()| File::open("/cached")?.sync_all())
+            }
+            _ => Ok(()),
+        };
+        if done.and_then(|()| report.write_all(b"done\n")).is_err() {
+            std::process::exit(1);
+        }
     }
     loop {
         std::thread::park();

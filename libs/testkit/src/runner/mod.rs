@@ -6,11 +6,13 @@
 
 mod host;
 mod server;
+mod volumes;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use paddock_types::{RootRef, SandboxId};
+use paddock_types::{ObjectId, RootRef, SandboxId, VolumeId};
 use paddock_wire_runner::{Observed, RootState, Wish};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -84,6 +86,41 @@ impl FakeRunner {
         self.host.script(|script| script.removal_failure = Some(reason.to_owned()));
     }
 
+    /// From now on nothing can be paused, for this reason.
+    pub fn fail_pauses(&self, reason: &str) {
+        self.host.script(|script| script.pause_failure = Some(reason.to_owned()));
+    }
+
+    /// From now on nothing that runs can be resized, for this reason.
+    pub fn fail_resizes(&self, reason: &str) {
+        self.host.script(|script| script.resize_failure = Some(reason.to_owned()));
+    }
+
+    /// From now on every task fails with this reason.
+    pub fn fail_tasks(&self, reason: &str) {
+        self.host.script(|script| script.task_failure = Some(reason.to_owned()));
+    }
+
+    /// From now on no layer can be removed, for this reason.
+    pub fn fail_layer_removals(&self, reason: &str) {
+        self.host.script(|script| script.layer_failure = Some(reason.to_owned()));
+    }
+
+    /// The layers in the object store.
+    pub fn layers(&self) -> Vec<ObjectId> {
+        self.host.layers()
+    }
+
+    /// From now on tasks begin and do not end.
+    pub fn hold_tasks(&self) {
+        self.host.script(|script| script.hold_tasks = true);
+    }
+
+    /// From now on the runner says of every failure that another try may help.
+    pub fn call_failures_curable(&self) {
+        self.host.script(|script| script.is_curable = true);
+    }
+
     /// From now on every wish is answered with this status and message.
     pub fn refuse_wishes(&self, status: u16, message: &str) {
         self.host.script(|script| script.refusal = Some((status, message.to_owned())));
@@ -97,9 +134,7 @@ impl FakeRunner {
     /// From now on nothing fails.
     pub fn behave(&self) {
         self.host.script(|script| {
-            script.start_failure = None;
-            script.removal_failure = None;
-            script.refusal = None;
+            *script = host::Script { lose_next_answer: script.lose_next_answer, ..host::Script::default() };
         });
     }
 
@@ -111,6 +146,11 @@ impl FakeRunner {
     /// A sandbox and its files vanish without a wish.
     pub fn lose(&self, id: SandboxId) {
         self.host.lose(id);
+    }
+
+    /// A sandbox's files vanish, and the runner says so.
+    pub fn report_lost(&self, id: SandboxId) {
+        self.host.report_lost(id);
     }
 
     /// The runner forgets which wishes it has accepted, not the sandboxes.
@@ -125,7 +165,7 @@ impl FakeRunner {
 
     /// Says how far the root file system is.
     pub fn set_root(&self, state: RootState, detail: Option<&str>, size_bytes: Option<u64>) {
-        self.host.set_root(RootRef::Builtin, state, detail.map(ToOwned::to_owned), size_bytes);
+        self.host.set_root(RootRef::BUILTIN, state, detail.map(ToOwned::to_owned), size_bytes);
     }
 
     /// What the host has of a sandbox.
@@ -136,6 +176,21 @@ impl FakeRunner {
     /// Every wish that was accepted or refused, in order.
     pub fn wishes(&self) -> Vec<(SandboxId, Wish)> {
         self.host.wishes()
+    }
+
+    /// From now on no volume can be made or removed, for this reason; `None`: all can again.
+    pub fn fail_volumes(&self, reason: Option<&str>) {
+        self.host.volumes.set_failure(reason.map(ToOwned::to_owned));
+    }
+
+    /// From now on work on volumes begins and does not end; or it does again.
+    pub fn hold_volumes(&self, is_held: bool) {
+        self.host.volumes.set_held(is_held);
+    }
+
+    /// Every volume that is there.
+    pub fn volumes(&self) -> BTreeSet<VolumeId> {
+        self.host.volumes.all()
     }
 
     /// How many event streams are open.

@@ -10,13 +10,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path as PathOf, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use futures_util::stream::unfold;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use paddock_types::SandboxId;
-use paddock_wire_runner::{ErrorBody, Event, Observation, RunnerInfo, Wish};
+use paddock_types::{ObjectId, SandboxId, VolumeId};
+use paddock_wire_runner::{ErrorBody, Event, Observation, RunnerInfo, VolumeReport, VolumeWish, Wish};
 use tokio::net::UnixListener;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -32,6 +32,8 @@ pub(super) fn listen(socket: &Path, host: Arc<Host>) -> JoinHandle<()> {
         .route("/v1/info", get(info))
         .route("/v1/sandboxes", get(list))
         .route("/v1/sandboxes/{id}", put(receive))
+        .route("/v1/layers/{id}", delete(delete_layer))
+        .route("/v1/volumes/{id}", put(receive_volume))
         .route("/v1/events", get(events))
         .with_state(host);
     tokio::spawn(async move {
@@ -74,6 +76,21 @@ async fn receive(
             Body::from_stream(broken).into_response()
         }
     }
+}
+
+async fn delete_layer(State(host): State<Arc<Host>>, PathOf(id): PathOf<ObjectId>) -> Response {
+    match host.delete_layer(id) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(message) => (StatusCode::CONFLICT, Json(ErrorBody { message })).into_response(),
+    }
+}
+
+async fn receive_volume(
+    State(host): State<Arc<Host>>,
+    PathOf(id): PathOf<VolumeId>,
+    Json(wish): Json<VolumeWish>,
+) -> Json<VolumeReport> {
+    Json(host.volumes.receive(id, wish.desired))
 }
 
 async fn events(State(host): State<Arc<Host>>) -> Body {

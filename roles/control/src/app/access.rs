@@ -24,12 +24,23 @@ pub(crate) async fn by_key(app: &App, sandbox: String, key: &str) -> Result<Auth
     }
 }
 
+/// By nothing at all: previews of a public sandbox. Whoever has no credential is not told whether a private
+/// one exists.
+pub(crate) async fn by_anybody(app: &App, sandbox: &str) -> Result<Authorized, Error> {
+    let id: SandboxId = sandbox.parse().map_err(|_| Error::Unauthenticated)?;
+    let found = app.store.load_sandbox(id).await?.ok_or(Error::Unauthenticated)?;
+    if !found.public || found.status.state == SandboxState::Destroyed || found.warm_pool.is_some() {
+        return Err(Error::Unauthenticated);
+    }
+    Ok(Authorized { sandbox: found.id, organization: found.organization, state: found.status.state })
+}
+
 /// By the sandbox's own token, which says nothing about sandboxes of other ids: whoever has no good
 /// one is not told whether the sandbox exists.
 pub(crate) async fn by_preview_token(app: &App, sandbox: &str, token: &str) -> Result<Authorized, Error> {
     let id: SandboxId = sandbox.parse().map_err(|_| Error::Unauthenticated)?;
     let found = app.store.load_sandbox(id).await?.ok_or(Error::Unauthenticated)?;
-    let is_live = found.status.state != SandboxState::Destroyed;
+    let is_live = found.status.state != SandboxState::Destroyed && found.warm_pool.is_none();
     // Hashes are compared, so that the time says nothing about the token.
     let is_right = KeyHash::of(&found.status.auth_token.0) == KeyHash::of(token);
     if !is_live || !is_right {

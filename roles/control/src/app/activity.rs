@@ -1,7 +1,7 @@
 //! Uses of sandboxes, keys and snapshots that are not written down yet.
 //!
 //! Every toolbox request is a use; writing each down would be one durable commit per request. They
-//! are kept here and written together every ten seconds and at the end. A crash forgets at most that.
+//! are kept here and written together at each scan of the timers and at the end. A crash forgets at most that.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,8 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use paddock_store::{Store, StoreError};
 use paddock_types::{ApiKeyId, SandboxId, SnapshotId, Timestamp};
 
-/// How often uses are written down (`spec/control-plane.md` G.5).
-pub(crate) const FLUSH_PERIOD: std::time::Duration = std::time::Duration::from_secs(10);
 /// The most uses of one transaction: it must not hold up others for long.
 const LARGEST_FLUSH: usize = 500;
 
@@ -42,6 +40,11 @@ impl<Id: Copy + Eq + Hash> Uses<Id> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }
 
+    fn shift(&self, milliseconds: i64) {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.values_mut().for_each(|at| at.0 = at.0.saturating_add(milliseconds));
+    }
+
     fn take(&self) -> Vec<(Id, Timestamp)> {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let some: Vec<(Id, Timestamp)> = uses.iter().map(|(id, at)| (*id, *at)).take(LARGEST_FLUSH).collect();
@@ -68,6 +71,11 @@ impl Activity {
     /// The last use of a sandbox that is not written down yet.
     pub(crate) fn of_sandbox(&self, id: SandboxId) -> Option<Timestamp> {
         self.sandboxes.get(id)
+    }
+
+    /// The clock was set by so much: what was used a minute ago was used a minute ago.
+    pub(crate) fn shift(&self, milliseconds: i64) {
+        self.sandboxes.shift(milliseconds);
     }
 
     /// Writes everything down. What could not be written is kept for the next time.

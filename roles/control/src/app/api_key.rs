@@ -61,7 +61,7 @@ pub(crate) async fn load(app: &App, caller: &Caller, name: String) -> Result<Api
     found.ok_or_else(not_found)
 }
 
-/// Revokes a key: the next request with it is refused. Somebody else's only by an owner.
+/// Revokes a key: the next request with it is refused, and its event streams end. Somebody else's only by an owner.
 pub(crate) async fn delete(app: &App, caller: &Caller, user: UserId, name: String) -> Result<(), Error> {
     if user != caller.user() {
         let role = app.store.load_role(caller.organization(), caller.user()).await?;
@@ -70,7 +70,11 @@ pub(crate) async fn delete(app: &App, caller: &Caller, user: UserId, name: Strin
         }
     }
     let is_gone = app.store.delete_api_key(caller.organization(), user, name).await?;
-    if is_gone { Ok(()) } else { Err(not_found()) }
+    if !is_gone {
+        return Err(not_found());
+    }
+    app.events.keys_changed(caller.organization());
+    Ok(())
 }
 
 pub(crate) fn not_found() -> Error {

@@ -26,6 +26,8 @@ pub(crate) enum Error {
     TooLarge,
     /// The body did not come.
     Slow,
+    /// There is no room for one more of something. Worth another try.
+    Full(String),
     /// Something that control needs is away for now. Worth another try.
     Unavailable(Cause),
     /// A bug.

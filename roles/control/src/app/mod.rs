@@ -5,9 +5,13 @@ pub(crate) mod activity;
 pub(crate) mod api_key;
 pub(crate) mod changes;
 pub(crate) mod error;
+pub(crate) mod events;
 pub(crate) mod organization;
 pub(crate) mod sandbox;
+pub(crate) mod signing;
 pub(crate) mod snapshot;
+pub(crate) mod volume;
+pub(crate) mod warm_pool;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,11 +20,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use paddock_store::{Store, StoreError};
 use paddock_types::{Generation, Timestamp};
 use paddock_wire_runner::RootStatus;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::clock;
 use crate::config::Config;
 use crate::reconcile::queue::Queue;
+use crate::runners::client::RunnerClient;
 use crate::runners::mirror::Mirror;
 
 pub(crate) use error::Error;
@@ -37,12 +42,24 @@ pub(crate) struct Shared {
     pub(crate) born: Timestamp,
     /// Uses that are not written down yet.
     pub(crate) activity: activity::Activity,
-    /// Tells those who wait for a sandbox.
+    /// Tells of changes of sandboxes.
     pub(crate) changes: changes::Changes,
+    /// Who is told what happened.
+    pub(crate) events: events::Events,
     /// Sandboxes to look at.
     pub(crate) queue: Queue,
+    /// Rings when a warm pool is to be looked at.
+    pub(crate) pools: Notify,
+    /// Changes of volumes under way.
+    pub(crate) volumes: volume::Volumes,
     /// What the runner says.
     pub(crate) mirror: Mirror,
+    /// Asks and tells the runner.
+    pub(crate) runner: RunnerClient,
+    /// Told when nothing may be made of some layer any more.
+    pub(crate) layers: Notify,
+    /// What root file systems with layers take.
+    pub(crate) sizes: snapshot::Sizes,
     /// How far the built-in root file system is, as the runner last said.
     pub(crate) root: watch::Sender<Option<RootStatus>>,
     epoch: AtomicU64,
@@ -61,13 +78,19 @@ impl App {
         let store = Store::open(&config.store, clock::now()).await?;
         let (born, epoch) = (store.born().await?, store.epoch().await?);
         let app = Self(Arc::new(Shared {
+            runner: RunnerClient::new(&config.runner_socket),
             config,
             store,
             born,
             activity: activity::Activity::default(),
             changes: changes::Changes::default(),
+            events: events::Events::default(),
             queue: Queue::default(),
+            pools: Notify::new(),
+            volumes: volume::Volumes::default(),
             mirror: Mirror::default(),
+            layers: Notify::new(),
+            sizes: snapshot::Sizes::default(),
             root: watch::channel(None).0,
             epoch: AtomicU64::new(epoch),
         }));

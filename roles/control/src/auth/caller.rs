@@ -19,13 +19,25 @@ pub(crate) struct Caller {
 impl Caller {
     /// Reads and checks the credential of a request.
     pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Self, Error> {
-        let token = bearer(headers).ok_or(Error::Unauthenticated)?;
-        let key = app.store.load_api_key(KeyHash::of(token)).await?.ok_or(Error::Unauthenticated)?;
-        let now = clock::now();
-        if key.expires_at.is_some_and(|end| end <= now) {
+        Self::present(app, bearer(headers).ok_or(Error::Unauthenticated)?).await
+    }
+
+    /// Checks a credential in clear, and counts as its use.
+    pub(crate) async fn present(app: &App, token: &str) -> Result<Self, Error> {
+        if is_jwt(token) {
             return Err(Error::Unauthenticated);
         }
-        app.activity.key_used(key.id, now);
+        let caller = Self::load(app, KeyHash::of(token)).await?;
+        app.activity.key_used(caller.key.id, clock::now());
+        Ok(caller)
+    }
+
+    /// Checks whether a key is good now.
+    pub(crate) async fn load(app: &App, hash: KeyHash) -> Result<Self, Error> {
+        let key = app.store.load_api_key(hash).await?.ok_or(Error::Unauthenticated)?;
+        if key.expires_at.is_some_and(|end| end <= clock::now()) {
+            return Err(Error::Unauthenticated);
+        }
         Ok(Self { key })
     }
 
@@ -59,8 +71,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
-    let is_jwt = token.starts_with("eyJ") && token.matches('.').count() == 2;
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !is_jwt).then_some(token)
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !is_jwt(token)).then_some(token)
+}
+
+fn is_jwt(token: &str) -> bool {
+    token.starts_with("eyJ") && token.matches('.').count() == 2
 }
 
 #[cfg(test)]

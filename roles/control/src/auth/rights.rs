@@ -27,6 +27,14 @@ rights! {
     WriteSandboxes = Some(Permission::WriteSandboxes);
     /// Delete sandboxes.
     DeleteSandboxes = Some(Permission::DeleteSandboxes);
+    /// Remove snapshots.
+    DeleteSnapshots = Some(Permission::DeleteSnapshots);
+    /// See volumes.
+    ReadVolumes = Some(Permission::ReadVolumes);
+    /// Make volumes.
+    WriteVolumes = Some(Permission::WriteVolumes);
+    /// Remove volumes.
+    DeleteVolumes = Some(Permission::DeleteVolumes);
     /// Make, list and revoke API keys.
     ManageApiKeys = Some(Permission::ManageApiKeys);
 }

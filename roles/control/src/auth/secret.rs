@@ -48,6 +48,16 @@ pub(crate) fn auth_token() -> AuthToken {
     AuthToken(random_hex::<16>())
 }
 
+/// A new key for signed addresses of a sandbox's files: 256 random bits.
+pub(crate) fn signing_key() -> String {
+    random_hex::<32>()
+}
+
+/// The name of one session of an event stream, of no use to whoever knows it.
+pub(crate) fn session_id() -> String {
+    random_hex::<10>()
+}
+
 fn random_hex<const N: usize>() -> String {
     let mut bytes = [0; N];
     // Without randomness there is no secret, and nothing better to do than not to go on.

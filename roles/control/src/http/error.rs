@@ -49,7 +49,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Unauthenticated => StatusCode::UNAUTHORIZED,
         Error::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Slow => StatusCode::REQUEST_TIMEOUT,
-        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Full(_) | Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -61,6 +61,7 @@ fn message_of(error: &Error) -> String {
         | Error::Conflict(text)
         | Error::Invalid(text)
         | Error::Unsupported(text)
+        | Error::Full(text)
         | Error::Forbidden(text) => text.clone(),
         Error::Unauthenticated => "invalid credentials".to_owned(),
         Error::TooLarge => "the request body is too large".to_owned(),
@@ -80,6 +81,7 @@ fn log(error: &Error, path: &str) {
         | Error::Conflict(_)
         | Error::Invalid(_)
         | Error::Unsupported(_)
+        | Error::Full(_)
         | Error::Forbidden(_)
         | Error::Unauthenticated
         | Error::TooLarge

@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use paddock_wire_control::{
-    CreateApiKey, CreateSandbox, Fields, Invalid, ListSandboxes, ListSandboxesPaginated, ListSnapshots,
-    NewOrganization, Query, SandboxLabels, UpdateLastActivity,
+    CreateApiKey, CreateSandbox, CreateSandboxSnapshot, CreateVolume, CreateWarmPool, Fields, ForkSandbox,
+    Invalid, ListSandboxes, ListSandboxesPaginated, ListSnapshots, ListVolumes, NewOrganization, Query,
+    ResizeSandbox, SandboxLabels, UpdateLastActivity, UpdateWarmPool,
 };
 use tokio::time::timeout;
 
@@ -40,8 +41,8 @@ macro_rules! read_with {
         })*
     };
 }
-read_with!(FromFields, from_fields, Fields: CreateSandbox, SandboxLabels, UpdateLastActivity, CreateApiKey, NewOrganization);
-read_with!(FromQuery, from_query, Query: ListSandboxes, ListSandboxesPaginated, ListSnapshots);
+read_with!(FromFields, from_fields, Fields: CreateSandbox, CreateSandboxSnapshot, ForkSandbox, ResizeSandbox, SandboxLabels, UpdateLastActivity, CreateApiKey, NewOrganization, CreateVolume, CreateWarmPool, UpdateWarmPool);
+read_with!(FromQuery, from_query, Query: ListSandboxes, ListSandboxesPaginated, ListSnapshots, ListVolumes);
 
 /// The JSON object of a request. The content type is not looked at: every client means JSON.
 pub(super) struct JsonOf<T>(pub(super) T);
@@ -51,6 +52,17 @@ pub(super) struct QueryOf<T>(pub(super) T);
 
 /// The first parameter of the path, decoded.
 pub(super) struct PathText(pub(super) String);
+
+/// The last parameter of the path, a whole number of minutes, perhaps negative.
+#[derive(Debug)]
+pub(crate) struct PathMinutes(pub(crate) i64);
+
+/// The last parameter of the path, `true` or `false`.
+#[derive(Debug)]
+pub(crate) struct PathFlag(pub(crate) bool);
+
+/// The parameter `port` of the path: 1 to 65535 in plain decimal digits.
+pub(super) struct PathPort(pub(super) u16);
 
 /// The addresses as this caller should see them.
 pub(super) struct Addresses(pub(super) Urls);
@@ -82,6 +94,49 @@ impl FromRequestParts<App> for PathText {
             .map(Self)
             .ok_or_else(|| Error::NotFound("not found".to_owned()))
     }
+}
+
+impl FromRequestParts<App> for PathPort {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let parameters = RawPathParams::from_request_parts(parts, app).await.ok();
+        let text = parameters.iter().flatten().find_map(|(name, value)| (name == "port").then_some(value));
+        let port = text.and_then(paddock_types::parse_port);
+        port.map(Self).ok_or_else(|| Error::Invalid("port must be a whole number from 1 to 65535".to_owned()))
+    }
+}
+
+impl FromRequestParts<App> for PathMinutes {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let (name, text) = last_path_parameter(parts, app).await;
+        // Some clients write every number with a fraction.
+        let whole = text.strip_suffix(".0").unwrap_or(&text);
+        let minutes = whole.parse().ok().filter(|_| !whole.starts_with('+'));
+        minutes.map(Self).ok_or_else(|| Error::Invalid(format!("{name} must be a whole number of minutes")))
+    }
+}
+
+impl FromRequestParts<App> for PathFlag {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let (name, text) = last_path_parameter(parts, app).await;
+        match text.as_str() {
+            "true" => Ok(Self(true)),
+            "false" => Ok(Self(false)),
+            _ => Err(Error::Invalid(format!("{name} must be true or false"))),
+        }
+    }
+}
+
+/// The name and the decoded text of the path's last parameter.
+async fn last_path_parameter(parts: &mut Parts, app: &App) -> (String, String) {
+    let parameters = RawPathParams::from_request_parts(parts, app).await.ok();
+    let last = parameters.as_ref().and_then(|parameters| parameters.iter().last());
+    last.map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap_or_default()
 }
 
 impl FromRequestParts<App> for Addresses {

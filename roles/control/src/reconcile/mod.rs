@@ -4,14 +4,23 @@
 //! |---|---|---|
 //! | [`sandbox`] | requests, events, every second | a sandbox that is not as wished |
 //! | intake (`runners`) | the runner | not knowing what is so |
-//! | [`housekeeping`] | every ten seconds, every ten minutes | uses not written down; records of what is long gone |
+//! | [`timers`] | every ten seconds | uses not written down; a sandbox whose time has come |
+//! | [`layers`] | what used one, every ten minutes | layers that nothing is made of |
+//! | [`warm_pools`] | claims, members that change, every ten seconds | a pool without as many members as it should have |
+//! | [`volume`] | requests, every second | a volume that is not as wished |
+//! | [`housekeeping`] | every ten minutes | records of what is long gone |
 
 mod apply;
+mod conclude;
 pub(crate) mod driver;
 mod housekeeping;
+mod layers;
 pub(crate) mod queue;
 mod sandbox;
-mod wish;
+mod timers;
+mod volume;
+mod warm_pools;
+pub(crate) mod wish;
 
 use std::sync::Arc;
 
@@ -28,7 +37,10 @@ pub(crate) async fn run(app: &App, reconciler: &Arc<Reconciler>, shutdown: Cance
     let mut tasks = JoinSet::new();
     tasks.spawn(intake::follow(app.clone(), reconciler.client()));
     tasks.spawn(driver::drive(app.clone(), Arc::clone(reconciler)));
-    tasks.spawn(housekeeping::flush_activity(app.clone()));
+    tasks.spawn(timers::watch(app.clone()));
+    tasks.spawn(layers::collect(app.clone()));
+    tasks.spawn(warm_pools::tend(app.clone()));
+    tasks.spawn(volume::watch(app.clone()));
     tasks.spawn(housekeeping::purge(app.clone()));
     tokio::select! {
         () = shutdown.cancelled() => {}

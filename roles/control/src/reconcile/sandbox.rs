@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use paddock_planner::sandbox::{Change, Failure, Moment, Observed, Sandbox, Step, Times, plan};
+use paddock_store::SandboxRecord;
 use paddock_store::sandbox::SandboxStatus;
-use paddock_store::{SandboxRecord, StoreError};
 use paddock_types::{DesiredState, Generation, SandboxId, SandboxState};
 use tracing::Instrument;
 
 use super::apply::apply;
+use super::conclude::conclude;
 use super::wish::wish;
 use crate::app::error::chain;
-use crate::app::sandbox::retention;
+use crate::app::sandbox::{commit, link, retention};
 use crate::app::{App, Error};
 use crate::clock::{self, Stopwatch};
 use crate::failpoints::{self, Moment as Point, Operation};
@@ -61,7 +62,7 @@ enum Outcome {
 
 impl Reconciler {
     pub(crate) fn new(app: App) -> Self {
-        let client = RunnerClient::new(&app.config.runner_socket);
+        let client = app.runner.clone();
         Self { app, client, clock: Stopwatch::start(), phases: Mutex::default() }
     }
 
@@ -91,12 +92,16 @@ impl Reconciler {
             self.leave_alone(id, &view);
             return Ok(Outcome::Rest(Rest::AtRest));
         };
+        link::end_with_target(&self.app, &record).await?;
         let sandbox = Sandbox {
             desired: record.status.desired,
             generation: record.status.generation,
             state: record.status.state,
             existed: record.status.existed,
             retention: retention(&record),
+            returns_to: record.status.returns_to,
+            task: record.status.task.map(|task| task.id),
+            awaits_parent: record.status.awaits_parent,
         };
         match plan(&sandbox, view.observed, self.times(&record, &view)) {
             Step::Nothing => {
@@ -109,12 +114,14 @@ impl Reconciler {
             Step::WaitUntil(_) => Ok(Outcome::Rest(Rest::Restless)),
             Step::Ask => self.ask(&record, &view).await,
             Step::Record(change) => {
-                if change == Change::Renumber
+                if matches!(change, Change::Renumber | Change::Found(_))
                     && let Observed::Seen(seen) = view.observed
                     && let Some(seen) = seen.generation
                 {
                     self.app.begin_epoch_after(seen).await?;
                 }
+                // What hangs on a task hears of its end first: after a crash in between it hears of it again.
+                conclude(&self.app, &record, change, &view).await?;
                 let next = self.app.next_generation(record.status.generation);
                 let status = apply(&record, change, &view, next, clock::now());
                 self.record(record, status).await
@@ -124,7 +131,7 @@ impl Reconciler {
 
     /// Sends the wish.
     async fn ask(&self, record: &SandboxRecord, view: &View) -> Result<Outcome, Error> {
-        let Some(wish) = wish(record) else { return Ok(Outcome::Rest(Rest::AtRest)) };
+        let wish = wish(record);
         let operation = operation(&record.status);
         failpoints::hit(operation, Point::BeforeWish)?;
         let span = tracing::debug_span!("wish", sandbox.id = %record.id);
@@ -149,6 +156,7 @@ impl Reconciler {
                 }
                 let view = View { reason: Some(reason), ..view.clone() };
                 let failure = Change::Fail(Failure::Reported);
+                conclude(&self.app, record, failure, &view).await?;
                 let status = apply(record, failure, &view, record.status.generation, clock::now());
                 self.record(record.clone(), status).await
             }
@@ -159,14 +167,17 @@ impl Reconciler {
         }
     }
 
-    /// Replaces the status, if nobody else has changed it since it was loaded, and tells who waits.
-    async fn record(&self, mut record: SandboxRecord, status: SandboxStatus) -> Result<Outcome, Error> {
+    /// Replaces the status, if nobody else has changed it since it was loaded, and tells of it.
+    async fn record(&self, record: SandboxRecord, status: SandboxStatus) -> Result<Outcome, Error> {
         let operation = operation(&record.status);
         failpoints::hit(operation, Point::BeforeRecord)?;
         let span = tracing::debug_span!("record", sandbox.id = %record.id, to = %status.state);
-        let is_recorded = self.update(&record, &status).instrument(span).await?;
+        let recorded = commit::status(&self.app, &record, status).instrument(span).await?;
         failpoints::hit(operation, Point::AfterRecord)?;
-        if is_recorded {
+        if let Some(SandboxRecord { status, .. }) = recorded {
+            if status.state == SandboxState::Destroyed && !record.root.layers.is_empty() {
+                self.app.layers.notify_one();
+            }
             tracing::info!(
                 sandbox.id = %record.id,
                 organization.id = %record.organization,
@@ -176,16 +187,8 @@ impl Reconciler {
                 reason = status.error_reason,
                 "a sandbox is seen to change"
             );
-            record.version += 1;
-            record.last_activity_at = record.last_activity_at.max(status.updated_at);
-            record.status = status;
-            self.app.changes.publish(&record);
         }
         Ok(Outcome::GoOn)
-    }
-
-    async fn update(&self, record: &SandboxRecord, status: &SandboxStatus) -> Result<bool, StoreError> {
-        self.app.store.update_sandbox_status(record.id, record.version, status.clone()).await
     }
 
     /// Since when the sandbox is in this phase, and when the wish was last sent.
@@ -226,12 +229,18 @@ impl Reconciler {
 
 /// Which operation a status is the middle of.
 fn operation(status: &SandboxStatus) -> Operation {
-    match status.desired {
-        DesiredState::Destroyed => Operation::Delete,
-        DesiredState::Stopped => Operation::Stop,
-        DesiredState::Started if status.existed => Operation::Start,
-        DesiredState::Started | DesiredState::Resized | DesiredState::Archived | DesiredState::Paused => {
-            Operation::Create
-        }
+    match (status.desired, status.state) {
+        (DesiredState::Destroyed, _) => Operation::Delete,
+        (DesiredState::Archived, _) => Operation::Archive,
+        (DesiredState::Paused, _) => Operation::Pause,
+        (DesiredState::Resized, _) => Operation::Resize,
+        (_, SandboxState::Forking) => Operation::Fork,
+        (_, SandboxState::Snapshotting) => Operation::Snapshot,
+        _ if status.task.is_some() => Operation::BackUp,
+        (DesiredState::Stopped, _) => Operation::Stop,
+        (DesiredState::Started, SandboxState::Resuming) => Operation::Resume,
+        (DesiredState::Started, SandboxState::Restoring) => Operation::Restore,
+        (DesiredState::Started, _) if status.existed => Operation::Start,
+        (DesiredState::Started, _) => Operation::Create,
     }
 }

@@ -13,15 +13,23 @@ use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use paddock_types::SandboxId;
-use paddock_wire_runner::{ErrorBody, Observation, Wish};
+use paddock_types::{ObjectId, SandboxId, VolumeId};
+use paddock_wire_runner::{
+    DesiredVolume, ErrorBody, Observation, Usage, VolumeReport, VolumeSight, VolumeWish, Wish,
+};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 /// How long a runner may take to accept a wish. Accepting is writing it down, not fulfilling it.
 const WISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a runner may take to say what a sandbox uses.
+const USAGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a runner may take to remove a layer.
+const LAYER_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest answer that is read.
 const LONGEST_ANSWER: usize = 1 << 20;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a wish was not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +42,7 @@ pub(crate) enum WishError {
     Refused(String),
     /// The runner could not be asked, or could not say. Worth another try.
     #[error("the runner did not answer")]
-    Unanswered(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unanswered(#[source] BoxError),
 }
 
 /// A client to one runner. Keeps connections open; cheap to clone.
@@ -67,8 +75,60 @@ impl RunnerClient {
         timeout(WISH_TIMEOUT, exchange).await.unwrap_or_else(|error| Err(WishError::Unanswered(error.into())))
     }
 
+    /// Asks for a volume to be there or gone, and how far that is. May be repeated.
+    pub(crate) async fn put_volume(
+        &self,
+        id: VolumeId,
+        desired: DesiredVolume,
+    ) -> Result<VolumeSight, BoxError> {
+        let exchange = async {
+            let body = serde_json::to_vec(&VolumeWish { desired })?;
+            let request = request(Method::PUT, &format!("/v1/volumes/{id}"), Bytes::from(body));
+            let response = self.client.request(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await?.to_bytes();
+            if status != StatusCode::OK {
+                return Err(format!("the runner answered {status}").into());
+            }
+            Ok(serde_json::from_slice::<VolumeReport>(&body)?.state)
+        };
+        timeout(WISH_TIMEOUT, exchange).await?
+    }
+
+    /// What a sandbox uses now. `None`: it does not run there.
+    pub(crate) async fn usage(&self, id: SandboxId) -> Result<Option<Usage>, BoxError> {
+        let exchange = async {
+            let path = format!("/v1/sandboxes/{id}/usage");
+            let response = self.client.request(request(Method::GET, &path, Bytes::new())).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await?.to_bytes();
+            match status {
+                StatusCode::OK => Ok(Some(serde_json::from_slice(&body)?)),
+                StatusCode::NOT_FOUND => Ok(None),
+                other => Err(format!("the runner answered {other}").into()),
+            }
+        };
+        timeout(USAGE_TIMEOUT, exchange).await?
+    }
+
+    /// Has a layer removed from the object store and from the runner's host. One that is not there is no error.
+    pub(crate) async fn delete_layer(&self, id: ObjectId) -> Result<(), BoxError> {
+        let exchange = async {
+            let path = format!("/v1/layers/{id}");
+            let response = self.client.request(request(Method::DELETE, &path, Bytes::new())).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await?.to_bytes();
+            match (status, serde_json::from_slice::<ErrorBody>(&body)) {
+                (StatusCode::NO_CONTENT, _) => Ok(()),
+                (_, Ok(body)) => Err(body.message.into()),
+                (other, Err(_)) => Err(format!("the runner answered {other}").into()),
+            }
+        };
+        timeout(LAYER_TIMEOUT, exchange).await?
+    }
+
     /// Opens the stream of events.
-    pub(crate) async fn events(&self) -> Result<Incoming, Box<dyn std::error::Error + Send + Sync>> {
+    pub(crate) async fn events(&self) -> Result<Incoming, BoxError> {
         let response = self.client.request(request(Method::GET, "/v1/events", Bytes::new())).await?;
         if response.status() != StatusCode::OK {
             return Err(format!("the runner answered {}", response.status()).into());

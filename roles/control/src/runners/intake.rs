@@ -81,7 +81,9 @@ async fn take_in(app: &App, event: Event) -> Result<(), AnyError> {
             app.queue.wake_all();
         }
         Event::Root(status) => {
-            app.root.send_replace(Some(status.clone()));
+            if status.root.layers.is_empty() {
+                app.root.send_replace(Some(status.clone()));
+            }
             snapshot::observe_root(app, status).await?;
         }
     }

@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use paddock_planner::sandbox::{HostState, Observed as Seeing, Seen};
-use paddock_types::{RunnerId, SandboxId};
-use paddock_wire_runner::{Desired, Observation, Observed, RunnerInfo};
+use paddock_planner::sandbox::{HostState, Observed as Seeing, Seen, TaskSight};
+use paddock_types::{RunnerId, SandboxId, TaskId};
+use paddock_wire_runner::{Desired, Observation, Observed, RunnerInfo, TaskReport, TaskState};
 
 /// Everything that the runner has said on the open connection.
 #[derive(Debug, Default)]
@@ -44,6 +44,10 @@ pub(crate) struct View {
     pub(crate) observed: Seeing,
     /// Why it is so.
     pub(crate) reason: Option<String>,
+    /// Whether another try may cure it.
+    pub(crate) curable: bool,
+    /// The newest task that the runner speaks of.
+    pub(crate) task: Option<TaskReport>,
     /// The version of the toolbox inside.
     pub(crate) daemon_version: Option<String>,
     /// Who says so.
@@ -96,7 +100,7 @@ impl Mirror {
     /// just accepted a wish for a sandbox new to it has nothing of it *yet*: only an answer to the wish
     /// that it be gone says that nothing is there.
     pub(crate) fn answer(&self, tick: u64, desired: Desired, mut observation: Observation) {
-        if observation.state == Observed::Absent && desired != Desired::Absent {
+        if observation.state == Observed::Absent && !desired.is_gone() {
             return;
         }
         let mut inner = self.lock();
@@ -117,24 +121,38 @@ impl Mirror {
         let inner = self.lock();
         let runner = inner.session.as_ref().map(|session| session.runner.id);
         let session = inner.sessions;
-        let nothing =
-            |observed| View { observed, reason: None, daemon_version: None, runner, tick: 0, session };
+        let nothing = |observed| View {
+            observed,
+            reason: None,
+            curable: false,
+            task: None,
+            daemon_version: None,
+            runner,
+            tick: 0,
+            session,
+        };
         match (&inner.session, inner.seen.get(&id)) {
             (Some(_), Some(Entry { observation, tick })) => View {
                 observed: Seeing::Seen(Seen {
                     state: host_state(observation.state),
                     generation: observation.generation,
                     has_reason: observation.reason.is_some(),
+                    task: observation.task.as_ref().map(sight),
                 }),
                 reason: observation.reason.clone(),
+                curable: observation.curable,
+                task: observation.task.clone(),
                 daemon_version: observation.daemon_version.clone(),
                 runner,
                 tick: *tick,
                 session,
             },
-            (Some(current), None) if current.in_sync => {
-                nothing(Seeing::Seen(Seen { state: HostState::Absent, generation: None, has_reason: false }))
-            }
+            (Some(current), None) if current.in_sync => nothing(Seeing::Seen(Seen {
+                state: HostState::Absent,
+                generation: None,
+                has_reason: false,
+                task: None,
+            })),
             _ => nothing(Seeing::Unknown),
         }
     }
@@ -164,16 +182,30 @@ impl Inner {
     }
 }
 
+fn sight(report: &TaskReport) -> (TaskId, TaskSight) {
+    let sight = match report.state {
+        TaskState::Running => TaskSight::Running,
+        TaskState::Forked | TaskState::Exported(_) | TaskState::Failed { .. } => TaskSight::Ended,
+    };
+    (report.id, sight)
+}
+
 fn host_state(state: Observed) -> HostState {
     match state {
         Observed::WaitingForRoot => HostState::WaitingForRoot,
         Observed::Creating => HostState::Creating,
+        Observed::Restoring => HostState::Restoring,
+        Observed::Resizing => HostState::Resizing,
+        Observed::Pausing => HostState::Pausing,
+        Observed::Paused => HostState::Paused,
+        Observed::Resuming => HostState::Resuming,
         Observed::Starting => HostState::Starting,
         Observed::Started => HostState::Started,
         Observed::Stopping => HostState::Stopping,
         Observed::Stopped => HostState::Stopped,
         Observed::Removing => HostState::Removing,
         Observed::Absent => HostState::Absent,
+        Observed::Lost => HostState::Lost,
         Observed::Failed => HostState::Failed,
     }
 }
@@ -187,7 +219,7 @@ mod tests {
 
     fn observation(id: SandboxId, number: u64, state: Observed) -> Observation {
         let generation = Some(Generation { epoch: 1, number });
-        Observation { id, generation, state, reason: None, daemon_version: None }
+        Observation { id, generation, state, reason: None, curable: false, daemon_version: None, task: None }
     }
 
     fn connected() -> Mirror {

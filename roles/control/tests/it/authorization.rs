@@ -15,7 +15,31 @@ const PERMISSIONS: &[(&str, &str)] = &[
     ("startSandbox", "write:sandboxes"),
     ("stopSandbox", "write:sandboxes"),
     ("replaceLabels", "write:sandboxes"),
+    ("pauseSandbox", "write:sandboxes"),
+    ("archiveSandbox", "write:sandboxes"),
+    ("createBackup", "write:sandboxes"),
+    ("recoverSandbox", "write:sandboxes"),
+    ("resizeSandbox", "write:sandboxes"),
+    ("forkSandbox", "write:sandboxes"),
+    ("createSandboxSnapshot", "write:sandboxes"),
+    ("removeSnapshot", "delete:snapshots"),
+    ("setAutostopInterval", "write:sandboxes"),
+    ("setAutoPauseInterval", "write:sandboxes"),
+    ("setAutoArchiveInterval", "write:sandboxes"),
+    ("setAutoDeleteInterval", "write:sandboxes"),
+    ("setTtl", "write:sandboxes"),
+    ("updatePublicStatus", "write:sandboxes"),
     ("updateLastActivity", "write:sandboxes"),
+    ("getSandboxSigningKey", "write:sandboxes"),
+    ("rotateSigningKey", "write:sandboxes"),
+    ("createWarmPool", "write:sandboxes"),
+    ("updateWarmPool", "write:sandboxes"),
+    ("deleteWarmPool", "write:sandboxes"),
+    ("listVolumes", "read:volumes"),
+    ("getVolume", "read:volumes"),
+    ("getVolumeByName", "read:volumes"),
+    ("createVolume", "write:volumes"),
+    ("deleteVolume", "delete:volumes"),
     ("listApiKeys", "manage:api_keys"),
     ("createApiKey", "manage:api_keys"),
     ("getApiKey", "manage:api_keys"),
@@ -30,8 +54,32 @@ const OWNED: &[&str] = &[
     "startSandbox",
     "stopSandbox",
     "replaceLabels",
+    "pauseSandbox",
+    "archiveSandbox",
+    "createBackup",
+    "recoverSandbox",
+    "resizeSandbox",
+    "forkSandbox",
+    "createSandboxSnapshot",
+    "setAutostopInterval",
+    "setAutoPauseInterval",
+    "setAutoArchiveInterval",
+    "setAutoDeleteInterval",
+    "setTtl",
+    "updatePublicStatus",
+    "getSandboxForks",
+    "getSandboxParent",
+    "getSandboxAncestors",
     "updateLastActivity",
     "getToolboxProxyUrl",
+    "getPortPreviewUrl",
+    "getSandboxSigningKey",
+    "rotateSigningKey",
+    "updateWarmPool",
+    "deleteWarmPool",
+    "getVolume",
+    "getVolumeByName",
+    "deleteVolume",
     "getOrganization",
     "getApiKey",
     "deleteApiKey",
@@ -49,20 +97,35 @@ pub(crate) struct Operation {
 pub(crate) async fn operations(world: &World, sandbox: &str) -> Vec<Operation> {
     let organization = world.get("/api/organizations").await.body[0]["id"].as_str().unwrap().to_owned();
     let user = world.get("/api/users/me").await.id();
+    let pool = match world.get("/api/warm-pools").await.body[0]["id"].as_str() {
+        Some(id) => id.to_owned(),
+        None => world.warm_pool("paddock-large", 1).await,
+    };
+    let volume = match world.get("/api/volumes/by-name/spare").await {
+        found if found.status == StatusCode::OK => found.id(),
+        _ => world.volume("spare").await,
+    };
     let document = serde_json::to_value(paddock_control::openapi()).unwrap();
     let mut operations = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let filled = match path.as_str() {
                 path if path.starts_with("/snapshots") => path.replace("{id}", "paddock-small"),
+                path if path.starts_with("/warm-pools") => path.replace("{id}", &pool),
                 path if path.starts_with("/regions") => path.replace("{id}", "local"),
                 path => path.to_owned(),
             };
             let filled = filled
                 .replace("{sandboxIdOrName}", sandbox)
                 .replace("{sandboxId}", sandbox)
+                .replace("{volumeId}", &volume)
                 .replace("{organizationId}", &organization)
                 .replace("{userId}", &user)
+                .replace("{port}", "3000")
+                .replace("autodelete/{interval}", "autodelete/-1")
+                .replace("{interval}", "0")
+                .replace("{ttlMinutes}", "0")
+                .replace("{isPublic}", "false")
                 .replace("{name}", "spare");
             assert!(!filled.contains('{'), "{filled}: a parameter that this test does not know");
             operations.push(Operation {
@@ -79,6 +142,10 @@ pub(crate) async fn operations(world: &World, sandbox: &str) -> Vec<Operation> {
 fn body(id: &str) -> Option<Value> {
     match id {
         "replaceLabels" => Some(json!({"labels": {}})),
+        "resizeSandbox" => Some(json!({"cpu": 2})),
+        "createSandboxSnapshot" => Some(json!({"name": "taken"})),
+        "createWarmPool" => Some(json!({"snapshot": "paddock-medium", "pool": 1})),
+        "updateWarmPool" => Some(json!({"pool": 1})),
         "createApiKey" => Some(json!({"name": "new", "permissions": []})),
         "adminCreateOrganization" => Some(json!({"name": "new"})),
         _ => None,

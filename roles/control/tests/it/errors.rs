@@ -16,7 +16,7 @@ async fn unknown_paths_and_methods_are_not_found_in_the_same_form() {
         (Method::GET, "/api/sandbox/a/b/c"),
         (Method::PATCH, "/api/sandbox"),
         (Method::DELETE, "/api/config"),
-        (Method::GET, "/api/socket.io/"),
+        (Method::POST, "/api/socket.io/"),
         (Method::GET, "/other"),
         (Method::POST, "/internal/v1/authorize"),
     ] {

@@ -88,20 +88,38 @@ impl Process {
         Some((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
-    fn arm(&self, point: &str) {
-        std::fs::write(self.directory.path().join("points").join(point), "kill").unwrap();
+    fn arm(&self, point: &str, action: &str) {
+        let points = self.directory.path().join("points");
+        drop(std::fs::remove_file(points.join(format!("{point}.hit"))));
+        std::fs::write(points.join(point), action).unwrap();
     }
 
-    fn was_hit(&self, point: &str) -> bool {
-        self.directory.path().join("points").join(format!("{point}.hit")).exists()
-    }
-
-    /// Waits for the process to die at the point, and starts it again.
-    async fn until_killed_and_restarted(&mut self, point: &str) {
+    /// Asks for an operation, whose process dies at the point and is started again. Gives back what passes when the
+    /// operation is over: what is recorded is seen before its last point is passed, and another operation that is
+    /// armed by then would be killed by this one.
+    async fn killed_at(&mut self, point: &str, (method, path, body): (Method, &str, Value)) -> Over {
+        let last = point.rsplit_once('.').unwrap().0.to_owned() + ".after_record";
+        let over = Over((point != last).then_some(last));
+        if let Some(last) = &over.0 {
+            self.arm(last, "pass");
+        }
+        self.arm(point, "kill");
+        self.call(method, path, body).await;
         eventually(&format!("death at {point}"), async || self.child.try_wait().unwrap()).await;
         assert!(self.was_hit(point), "the process died, but not at {point}");
         self.child = spawn(self.directory.path());
         self.until_ready().await;
+        over
+    }
+
+    async fn until(&self, over: Over) {
+        if let Some(last) = over.0 {
+            eventually(&format!("{last} to be passed"), async || self.was_hit(&last).then_some(())).await;
+        }
+    }
+
+    fn was_hit(&self, point: &str) -> bool {
+        self.directory.path().join("points").join(format!("{point}.hit")).exists()
     }
 
     async fn sandbox(&self, name: &str) -> Option<Value> {
@@ -116,6 +134,10 @@ impl Process {
         .await
     }
 }
+
+/// The point that an operation passes when it is over, unless it was killed there.
+#[must_use]
+struct Over(Option<String>);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -137,6 +159,38 @@ fn spawn(directory: &Path) -> Child {
         .unwrap()
 }
 
+#[tokio::test]
+async fn killed_at_any_step_of_a_volumes_making_and_removal_the_wish_comes_true() {
+    let mut process = Process::start().await;
+    let until = async |process: &Process, state: &str| {
+        eventually(&format!("the volume to be {state}"), async || {
+            let (_, list) =
+                process.call(Method::GET, "/api/volumes?includeDeleted=true", Value::Null).await?;
+            let volume = list
+                .as_array()?
+                .iter()
+                .find(|volume| volume["name"] == "data" && volume["state"] == state)?;
+            Some(volume["id"].as_str()?.to_owned())
+        })
+        .await
+    };
+    for (create, delete) in points_of("create_volume").into_iter().zip(points_of("delete_volume")) {
+        let over = process.killed_at(create, (Method::POST, "/api/volumes", json!({"name": "data"}))).await;
+        let id = until(&process, "ready").await;
+        process.until(over).await;
+        assert_eq!(process.runner.volumes().len(), 1, "{create}");
+        let path = format!("/api/volumes/{id}");
+        let over = process.killed_at(delete, (Method::DELETE, &path, Value::Null)).await;
+        eventually("the volume to be gone", async || {
+            let (_, body) = process.call(Method::GET, &path, Value::Null).await?;
+            (body["state"] == "deleted").then_some(())
+        })
+        .await;
+        process.until(over).await;
+        assert!(process.runner.volumes().is_empty(), "{delete}");
+    }
+}
+
 fn points_of(operation: &str) -> Vec<&'static str> {
     let prefix = format!("control.{operation}.");
     let points: Vec<&str> =
@@ -150,10 +204,9 @@ async fn killed_at_any_step_of_a_create_the_sandbox_is_started_after_the_restart
     let mut process = Process::start().await;
     for (number, point) in points_of("create").into_iter().enumerate() {
         let name = format!("box{number}");
-        process.arm(point);
-        process.call(Method::POST, "/api/sandbox", json!({"name": name})).await;
-        process.until_killed_and_restarted(point).await;
+        let over = process.killed_at(point, (Method::POST, "/api/sandbox", json!({"name": name}))).await;
         let body = process.until_state(&name, "started").await;
+        process.until(over).await;
         assert_eq!(process.runner.state(body["id"].as_str().unwrap().parse().unwrap()), Observed::Started);
     }
 }
@@ -164,14 +217,12 @@ async fn killed_at_any_step_of_a_stop_and_a_start_the_wish_comes_true() {
     process.call(Method::POST, "/api/sandbox", json!({"name": "web"})).await;
     process.until_state("web", "started").await;
     for (stop, start) in points_of("stop").into_iter().zip(points_of("start")) {
-        process.arm(stop);
-        process.call(Method::POST, "/api/sandbox/web/stop", Value::Null).await;
-        process.until_killed_and_restarted(stop).await;
+        let over = process.killed_at(stop, (Method::POST, "/api/sandbox/web/stop", Value::Null)).await;
         process.until_state("web", "stopped").await;
-        process.arm(start);
-        process.call(Method::POST, "/api/sandbox/web/start", Value::Null).await;
-        process.until_killed_and_restarted(start).await;
+        process.until(over).await;
+        let over = process.killed_at(start, (Method::POST, "/api/sandbox/web/start", Value::Null)).await;
         process.until_state("web", "started").await;
+        process.until(over).await;
     }
 }
 
@@ -181,10 +232,10 @@ async fn killed_at_any_step_of_a_delete_nothing_is_left() {
     for point in points_of("delete") {
         process.call(Method::POST, "/api/sandbox", json!({"name": "web"})).await;
         let id = process.until_state("web", "started").await["id"].as_str().unwrap().to_owned();
-        process.arm(point);
-        process.call(Method::DELETE, &format!("/api/sandbox/{id}"), Value::Null).await;
-        process.until_killed_and_restarted(point).await;
+        let path = format!("/api/sandbox/{id}");
+        let over = process.killed_at(point, (Method::DELETE, &path, Value::Null)).await;
         eventually("nothing to be left", async || process.sandbox(&id).await.is_none().then_some(())).await;
         assert_eq!(process.runner.state(id.parse().unwrap()), Observed::Absent);
+        process.until(over).await;
     }
 }

@@ -87,3 +87,52 @@ async fn the_internal_paths_are_not_among_the_public_ones() {
         assert_eq!(world.call(Method::POST, path, &world.key, body).await.status, StatusCode::NOT_FOUND);
     }
 }
+
+/// A signature as the SDKs make it.
+fn sign(key: &str, method: &str, path: &str, expires: &str) -> String {
+    use base64::Engine;
+    use hmac::{Hmac, KeyInit, Mac};
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    let text = format!("v1:files:{method}:{path}:{expires}");
+    let signature = mac.chain_update(text).finalize().into_bytes();
+    format!("v1_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[tokio::test]
+async fn a_signed_address_opens_one_file_until_it_expires_or_the_key_is_rotated() {
+    let world = World::start().await;
+    let (id, other) = (world.sandbox(json!({"name": "web"})).await, world.sandbox(json!({})).await);
+    let key = world.get(&format!("/api/sandbox/{id}/signing-key")).await.body.as_str().unwrap().to_owned();
+    world.get(&format!("/api/sandbox/{other}/signing-key")).await;
+    let good = sign(&key, "GET", "/a", "0");
+    let file = |operation: &str, path: &str, expires: &str, signature: &str| json!({"signed_file": {"operation": operation, "path": path, "expires": expires, "signature": signature}});
+    let opened = authorize(&world, &id, file("download", "/a", "0", &good)).await;
+    assert_eq!((opened.status, &opened.body["sandboxId"]), (StatusCode::OK, &json!(id)));
+    let past = sign(&key, "GET", "/a", "1");
+    for (sandbox, credential) in [
+        (id.as_str(), file("upload", "/a", "0", &good)),
+        (&id, file("download", "/b", "0", &good)),
+        (&id, file("download", "/a", "", &good)),
+        (&id, file("download", "/a", "1", &past)),
+        (&other, file("download", "/a", "0", &good)),
+        ("web", file("download", "/a", "0", &good)),
+        ("nothing", file("download", "/a", "0", &good)),
+    ] {
+        let answer = authorize(&world, sandbox, credential.clone()).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{sandbox} {credential}");
+    }
+    world.post(&format!("/api/sandbox/{id}/signing-key/rotate"), Value::Null).await;
+    let after = authorize(&world, &id, file("download", "/a", "0", &good)).await;
+    assert_eq!(after.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn nothing_opens_public_sandboxes_alone() {
+    let world = World::start().await;
+    let public = world.sandbox(json!({"public": true})).await;
+    let private = world.sandbox(json!({})).await;
+    assert_eq!(authorize(&world, &public, json!("none")).await.status, StatusCode::OK);
+    for sandbox in [private.as_str(), "nothing", ""] {
+        assert_eq!(authorize(&world, sandbox, json!("none")).await.status, StatusCode::UNAUTHORIZED);
+    }
+}

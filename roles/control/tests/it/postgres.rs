@@ -8,6 +8,8 @@ use paddock_testkit::postgres::Postgres;
 use paddock_testkit::runner::FakeRunner;
 use serde_json::{Value, json};
 
+use crate::events::Stream;
+use crate::events::order::follow;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -17,11 +19,18 @@ async fn a_sandbox_lives_and_control_restarts_on_postgresql() {
     let store = server.url("postgres").parse().unwrap();
     let mut world = World::start_on(store, FakeRunner::start(), directory).await;
     world.until_ready().await;
+    let mut stream = Stream::listen(world.serve().await, &world.key).await;
     let id = world.sandbox(json!({"name": "web", "labels": {"a": "b"}})).await;
     let again = join_all((0..5).map(|_| world.post("/api/sandbox", json!({"name": "web"})))).await;
     assert!(again.iter().all(|answer| answer.status == StatusCode::CONFLICT));
     let many = join_all((0..40).map(|_| world.post("/api/sandbox", json!({})))).await;
     assert!(many.iter().all(|answer| answer.status == StatusCode::OK && answer.body["state"] == "started"));
+    // Two commits of each: all are heard, and each sandbox's in order.
+    let mut heard = Vec::new();
+    while heard.len() < 2 * 41 {
+        heard.push(stream.event().await);
+    }
+    assert!(follow(&heard).values().all(|state| state == "started"));
     world.runner.hold_everything();
     world.post("/api/sandbox/web/stop", Value::Null).await;
     world.crash_control().await;

@@ -44,7 +44,10 @@ async fn what_happened_while_control_was_away_is_noticed() {
     world.crash_control().await;
     assert_eq!(world.until_state("ended", "stopped").await["errorReason"], "out of memory");
     let lost = world.until_state("lost", "error").await;
-    assert!(lost["errorReason"].as_str().unwrap().contains("gone"), "{lost}");
+    assert!(
+        lost["errorReason"].as_str().unwrap().contains("its files are not on the runner any more"),
+        "{lost}"
+    );
     assert_eq!(world.get("/api/sandbox/well").await.body["state"], "started");
 }
 

@@ -1,5 +1,6 @@
 //! The cast of every test: a control plane, its runner, and callers.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use paddock_control::{ApiKeySecret, CancellationToken, Config, Control, StoreUrl};
+use paddock_control::{ApiKeySecret, CancellationToken, Config, Control, EventLimits, StoreUrl};
 use paddock_testkit::eventually;
 use paddock_testkit::runner::FakeRunner;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ pub(crate) struct World {
     pub(crate) key: String,
     pub(crate) directory: Arc<TempDir>,
     store: StoreUrl,
+    limits: EventLimits,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -52,13 +54,41 @@ impl World {
 
     /// Control runs on a store of the test's choice.
     pub(crate) async fn start_on(store: StoreUrl, runner: FakeRunner, directory: Arc<TempDir>) -> Self {
-        let control = Control::open(config(store.clone(), runner.socket())).await.unwrap();
+        Self::start_limited(store, runner, directory, EventLimits::default()).await
+    }
+
+    /// Everything runs, and the event stream has limits of the test's choice.
+    pub(crate) async fn start_with_limits(limits: EventLimits) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let store = StoreUrl::Sqlite(directory.path().join("control.db"));
+        let world = Self::start_limited(store, FakeRunner::start(), directory, limits).await;
+        world.until_ready().await;
+        world
+    }
+
+    async fn start_limited(
+        store: StoreUrl,
+        runner: FakeRunner,
+        directory: Arc<TempDir>,
+        limits: EventLimits,
+    ) -> Self {
+        let config = Config { events: limits, ..config(store.clone(), runner.socket()) };
+        let control = Control::open(config).await.unwrap();
         let key = ApiKeySecret::generate();
         assert!(control.bootstrap_with(&key).await.unwrap());
-        let mut world =
-            Self { runner, control, key: key.reveal().to_owned(), directory, store, running: None };
+        let key = key.reveal().to_owned();
+        let mut world = Self { runner, control, key, directory, store, limits, running: None };
         world.run();
         world
+    }
+
+    /// Serves the public API on a port of the loopback device, until the world ends.
+    pub(crate) async fn serve(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.control.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
     }
 
     fn run(&mut self) {
@@ -75,6 +105,18 @@ impl World {
         self.open_again().await;
     }
 
+    /// Ends control properly.
+    pub(crate) async fn stop_control(&mut self) {
+        let (shutdown, task) = self.running.take().unwrap();
+        shutdown.cancel();
+        task.await.unwrap();
+    }
+
+    /// Opens control on the database of the one that was stopped.
+    pub(crate) async fn start_control(&mut self) {
+        self.open_again().await;
+    }
+
     /// Ends control without a word, as a crash would, and opens it again on the same database.
     pub(crate) async fn crash_control(&mut self) {
         let (_, task) = self.running.take().unwrap();
@@ -84,7 +126,7 @@ impl World {
     }
 
     async fn open_again(&mut self) {
-        let config = config(self.store.clone(), self.runner.socket());
+        let config = Config { events: self.limits, ..config(self.store.clone(), self.runner.socket()) };
         self.control = Control::open(config).await.unwrap();
         self.run();
     }
@@ -135,6 +177,16 @@ impl World {
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         self.send(request.body(body).unwrap()).await
+    }
+
+    /// A call with the administrator's key that goes on by itself.
+    pub(crate) fn begin_call(&self, method: Method, path: &str, body: Option<Value>) -> JoinHandle<Answer> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())));
+        tokio::spawn(read(self.control.router(), request.unwrap()))
     }
 
     /// Any request.
@@ -213,7 +265,9 @@ pub(crate) fn config(store: StoreUrl, runner_socket: PathBuf) -> Config {
         dashboard_url: None,
         region: "local".to_owned(),
         default_snapshot: "paddock-small".to_owned(),
+        timer_period: std::time::Duration::from_millis(50),
         version: "0.0.1-test".to_owned(),
+        events: EventLimits::default(),
     }
 }
 
@@ -256,10 +310,95 @@ impl World {
 impl World {
     /// Asks for a sandbox and does not wait for the answer.
     pub(crate) fn begin_create(&self, body: &Value) -> JoinHandle<Answer> {
-        let request = Request::post("/api/sandbox")
+        self.begin("/api/sandbox", body)
+    }
+
+    /// Posts and does not wait for the answer.
+    pub(crate) fn begin(&self, path: &str, body: &Value) -> JoinHandle<Answer> {
+        let request = Request::post(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
             .body(Body::from(body.to_string()))
             .unwrap();
         tokio::spawn(read(self.control.router(), request))
+    }
+}
+
+impl World {
+    /// A volume that is ready; its id.
+    pub(crate) async fn volume(&self, name: &str) -> String {
+        let answer = self.post("/api/volumes", json!({ "name": name })).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        self.until_volume(&answer.id(), "ready").await;
+        answer.id()
+    }
+
+    /// Waits until a volume is in a state; the whole of it.
+    pub(crate) async fn until_volume(&self, id: &str, state: &str) -> Value {
+        eventually(&format!("volume {id} to be {state}"), async || {
+            let answer = self.get(&format!("/api/volumes/{id}")).await;
+            (answer.body["state"] == state).then_some(answer.body)
+        })
+        .await
+    }
+}
+
+impl World {
+    /// Waits until a sandbox is not on its way anywhere.
+    pub(crate) async fn until_settled(&self, id: &str) {
+        const SETTLED: [&str; 5] = ["started", "stopped", "paused", "archived", "error"];
+        eventually("the sandbox to settle", async || {
+            let shown = self.get(&format!("/api/sandbox/{id}")).await.body;
+            let idle = shown["backupState"] != "InProgress";
+            (idle && SETTLED.contains(&shown["state"].as_str().unwrap_or("gone"))).then_some(())
+        })
+        .await;
+    }
+
+    /// Makes a started sandbox fail so that it can be recovered.
+    pub(crate) async fn fail(&self, id: &str) {
+        self.post(&format!("/api/sandbox/{id}/stop"), Value::Null).await;
+        self.until_state(id, "stopped").await;
+        self.runner.fail_starts("no room");
+        self.runner.call_failures_curable();
+        self.post(&format!("/api/sandbox/{id}/start"), Value::Null).await;
+        self.until_state(id, "error").await;
+        self.runner.behave();
+    }
+
+    /// Makes it look as if a sandbox was last used so long ago.
+    pub(crate) fn backdate(&self, id: &str, minutes: i64) {
+        let database = rusqlite::Connection::open(self.directory.path().join("control.db")).unwrap();
+        database.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+        let changed = database.execute(
+            "UPDATE sandbox SET last_activity_at = last_activity_at - ?1, auto_destroy_at = auto_destroy_at - ?1 \
+             WHERE id = ?2",
+            rusqlite::params![minutes * 60_000, id],
+        );
+        assert_eq!(changed.unwrap(), 1);
+    }
+}
+
+impl World {
+    /// A warm pool of a snapshot; its id.
+    pub(crate) async fn warm_pool(&self, snapshot: &str, size: u32) -> String {
+        let answer = self.post("/api/warm-pools", json!({"snapshot": snapshot, "pool": size})).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        answer.id()
+    }
+
+    /// Waits until a warm pool has so many members ready.
+    pub(crate) async fn until_ready_members(&self, pool: &str, count: u64) {
+        eventually(&format!("{count} members to wait in a pool"), async || {
+            let pools = self.get("/api/warm-pools").await.body;
+            let found = pools.as_array().unwrap().iter().find(|found| found["id"] == pool).cloned();
+            (found?["currentSize"] == count).then_some(())
+        })
+        .await;
+    }
+
+    /// The members of all of the organization's pools, as a list shows them.
+    pub(crate) async fn members(&self) -> Vec<Value> {
+        let all = self.get("/api/sandbox?includeWarm=true&limit=200").await.body["items"].clone();
+        all.as_array().unwrap().iter().filter(|item| !item["warmPoolId"].is_null()).cloned().collect()
     }
 }

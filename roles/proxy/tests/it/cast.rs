@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
@@ -15,16 +15,22 @@ use http_body_util::BodyExt;
 use paddock_client::Control;
 use paddock_proxy::{Config, Proxy};
 use paddock_types::{OrganizationId, SandboxState};
-use paddock_wire_control::internal::{Authorize, Authorized, Credential};
+use paddock_wire_control::internal::{AskUsage, Authorize, Authorized, Credential, Usage};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
 pub(crate) const SANDBOX: &str = "00000000-0000-4000-8000-000000000001";
 pub(crate) const STOPPED: &str = "00000000-0000-4000-8000-000000000002";
+pub(crate) const PUBLIC: &str = "00000000-0000-4000-8000-000000000003";
 pub(crate) const KEY: &str = "dtn_key";
 /// Of another organization.
 pub(crate) const OTHER_KEY: &str = "dtn_other";
 pub(crate) const TOKEN: &str = "sandboxtoken";
+
+/// Opens the file `/a b`.
+pub(crate) const SIGNATURE: &str = "v1_good";
+/// On which a user's server listens.
+pub(crate) const OPEN_PORT: u16 = 3000;
 
 /// Counts what the cast saw.
 #[derive(Default)]
@@ -70,11 +76,13 @@ impl Stage {
             .route("/internal/v1/authorize", post(authorize))
             .route("/internal/v1/activity", post(record))
             .with_state(Arc::clone(&seen));
+        let control = control.route("/internal/v1/usage", post(usage));
         let proxy =
             Proxy::new(Config { open_socket: open, version: "1.2.3".into() }, Control::in_process(control));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, proxy.router()).await });
+        let router = proxy.legacy_router().merge(proxy.router());
+        tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, seen, _directory: directory }
     }
 
@@ -96,9 +104,21 @@ impl Stage {
 
     /// One request on a connection of its own. `headers` are whole lines.
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+        self.request_at("proxy.test", method, path, headers, body).await
+    }
+
+    /// The same to another host name.
+    pub(crate) async fn request_at(
+        &self,
+        host: &str,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Answer {
         let mut stream = self.connect().await;
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: proxy.test\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
             body.len()
         );
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -150,12 +170,18 @@ pub(crate) async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
 
 async fn authorize(Json(asked): Json<Authorize>) -> Response {
     let state = match asked.sandbox.as_str() {
-        SANDBOX => Some(SandboxState::Started),
+        SANDBOX | PUBLIC => Some(SandboxState::Started),
         STOPPED => Some(SandboxState::Stopped),
         _ => None,
     };
     let status = match (&asked.credential, state) {
         (Credential::Bearer(key), Some(state)) if key == KEY => return authorized(&asked.sandbox, state),
+        (Credential::SignedFile(file), Some(state)) if file.signature == SIGNATURE && file.path == "/a b" => {
+            return authorized(&asked.sandbox, state);
+        }
+        (Credential::None, Some(state)) if asked.sandbox == PUBLIC => {
+            return authorized(&asked.sandbox, state);
+        }
         (Credential::PreviewToken(token), Some(state)) if token == TOKEN => {
             return authorized(&asked.sandbox, state);
         }
@@ -196,8 +222,24 @@ async fn play_runner(listener: UnixListener, toolbox: std::path::PathBuf, seen: 
     }
 }
 
+async fn usage(Json(_): Json<AskUsage>) -> Json<Usage> {
+    Json(Usage {
+        cpu_used: 0.5,
+        cpu_limit: 1.0,
+        memory_used_bytes: 1,
+        memory_cache_bytes: 1,
+        memory_limit_bytes: Some(2),
+        disk_used_bytes: 1,
+        disk_limit_bytes: 2,
+    })
+}
+
 fn toolbox_router() -> Router {
-    Router::new().route("/echo", post(echo)).route("/switch", any(switch)).fallback(tell)
+    Router::new()
+        .route("/tunnel/{port}", any(tunnel))
+        .route("/echo", post(echo))
+        .route("/switch", any(switch))
+        .fallback(tell)
 }
 
 /// Says what was asked.
@@ -208,6 +250,21 @@ async fn tell(request: Request) -> String {
     }
     let body = request.into_body().collect().await.unwrap().to_bytes();
     said + &String::from_utf8_lossy(&body)
+}
+
+/// A user's server behind the tunnel: says what was asked.
+async fn tunnel(Path(port): Path<u16>, mut request: Request) -> Response {
+    if port != OPEN_PORT {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let stream = upgrade.await.unwrap();
+        let service = hyper_util::service::TowerToHyperService::new(Router::new().fallback(tell));
+        hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await
+    });
+    let headers = [(header::CONNECTION, "upgrade"), (header::UPGRADE, "tcp")];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
 /// Sends each piece back as it comes.

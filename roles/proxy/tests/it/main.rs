@@ -186,3 +186,91 @@ async fn other_addresses_are_not_found() {
         assert_eq!(stage.request("POST", path, &bearer(KEY), b"").await.status, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_port_is_reached_by_its_host_name_and_by_its_path() {
+    let stage = Stage::start().await;
+    let host = format!("3000-{SANDBOX}.proxy.test");
+    let by_host = stage.request_at(&host, "PUT", "/a%2Fb?q", &bearer(KEY), b"the body").await;
+    assert_eq!(by_host.status, 200, "{}", by_host.text());
+    assert!(by_host.text().starts_with("PUT /a%2Fb?q\n"), "{}", by_host.text());
+    assert!(by_host.text().ends_with("the body") && !by_host.text().contains(KEY), "{}", by_host.text());
+    let by_path = stage.request("GET", &format!("/preview/{SANDBOX}/3000/x"), &bearer(KEY), b"").await;
+    assert!(by_path.text().starts_with("GET /x\n"), "{}", by_path.text());
+    let closed = stage.request("GET", &format!("/preview/{SANDBOX}/3001/x"), &bearer(KEY), b"").await;
+    assert_eq!(closed.status, 502);
+    assert!(closed.text().contains("3001"), "{}", closed.text());
+}
+
+#[tokio::test]
+async fn an_authorization_that_is_not_ours_is_the_servers_own() {
+    let stage = Stage::start().await;
+    let headers = format!("{}x-daytona-preview-token: {TOKEN}\r\n", bearer("the-apps-own"));
+    let path = format!("/preview/{SANDBOX}/3000/x");
+    let seen = stage.request("GET", &path, &headers, b"").await.text();
+    assert!(seen.contains("Bearer the-apps-own") && !seen.contains(TOKEN), "{seen}");
+}
+
+#[tokio::test]
+async fn only_ordinary_ports_of_public_sandboxes_are_open_to_anybody() {
+    let stage = Stage::start().await;
+    for (path, status) in [
+        (format!("/preview/{}/3000/x", cast::PUBLIC), 200),
+        (format!("/preview/{}/2280/version", cast::PUBLIC), 401),
+        (format!("/preview/{}/22222/", cast::PUBLIC), 401),
+        (format!("/toolbox/{}/version", cast::PUBLIC), 401),
+        (format!("/preview/{SANDBOX}/3000/x"), 401),
+        (format!("/preview/{}/02280/version", cast::PUBLIC), 404),
+    ] {
+        assert_eq!(stage.request("GET", &path, "", b"").await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_address_opens_its_file_and_nothing_else_does() {
+    let stage = Stage::start().await;
+    let file =
+        format!("/toolbox/{SANDBOX}/files/download?path=%2Fa+b&expires=0&signature={}", cast::SIGNATURE);
+    for method in ["GET", "HEAD"] {
+        let answer = stage.request(method, &file, "", b"").await;
+        assert_eq!(answer.status, 200, "{method}");
+        assert!(
+            method == "HEAD" || answer.text().starts_with("GET /files/download?path=%2Fa+b\n"),
+            "{}",
+            answer.text()
+        );
+    }
+    for path in [
+        file.replace(cast::SIGNATURE, "v1_bad"),
+        file.replace("%2Fa+b", "%2Fetc"),
+        file.replace("/files/download", "/files/info"),
+    ] {
+        assert_eq!(stage.request("GET", &path, "", b"").await.status, 401, "{path}");
+    }
+    let wrong = stage.request("POST", &file, "", b"").await;
+    assert_eq!(wrong.status, 401, "a download is no upload");
+    let even_with_a_key =
+        stage.request("GET", &file.replace(cast::SIGNATURE, "v1_bad"), &bearer(KEY), b"").await;
+    assert_eq!(even_with_a_key.status, 401);
+    let without_a_path = stage.request("GET", &file.replace("path=%2Fa+b&", ""), "", b"").await;
+    assert_eq!(without_a_path.status, 400);
+}
+
+#[tokio::test]
+async fn old_sdks_find_the_toolbox_at_the_api() {
+    let stage = Stage::start().await;
+    let path = format!("/api/toolbox/{SANDBOX}/toolbox/files?path=%2Ftmp");
+    let answer = stage.request("GET", &path, &bearer(KEY), b"").await;
+    assert!(answer.text().starts_with("GET /files?path=%2Ftmp\n"), "{}", answer.text());
+    assert_eq!(stage.request("GET", &path, "", b"").await.status, 401);
+}
+
+#[tokio::test]
+async fn metrics_are_told_by_who_knows_the_limits() {
+    let stage = Stage::start().await;
+    let path = format!("/toolbox/{SANDBOX}/system/metrics");
+    let answer = stage.request("GET", &path, &bearer(KEY), b"").await;
+    let metrics: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((&metrics["cpuUsedPct"], &metrics["diskTotal"]), (&50.0.into(), &2.into()));
+    assert_eq!(stage.request("GET", &path, "", b"").await.status, 401);
+}

@@ -8,17 +8,17 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use futures_util::stream;
-use paddock_types::SandboxId;
-use paddock_wire_runner::{ErrorBody, Event, Observation, RunnerInfo, Usage, Wish};
+use paddock_types::{ObjectId, SandboxId, VolumeId};
+use paddock_wire_runner::{ErrorBody, Event, Observation, RunnerInfo, Usage, VolumeWish, Wish};
 use tokio::net::UnixListener;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::{Refused, Registry};
-use crate::{Context, blocking, chain};
+use crate::{Context, blocking, chain, meter, volumes};
 
 /// A listener learns at the latest after this time that the runner is still there.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -43,6 +43,8 @@ pub(crate) async fn serve(
         .route("/v1/sandboxes", get(list))
         .route("/v1/sandboxes/{id}", put(wish))
         .route("/v1/sandboxes/{id}/usage", get(usage))
+        .route("/v1/layers/{id}", delete(delete_layer))
+        .route("/v1/volumes/{id}", put(wish_volume))
         .route("/v1/events", get(events))
         .with_state(app);
     let listener = crate::open::PeerChecked { listener, front_uid: context.config.front_uid };
@@ -78,15 +80,50 @@ async fn wish(State(app): State<App>, Path(id): Path<SandboxId>, body: Bytes) ->
     }
 }
 
+async fn wish_volume(State(app): State<App>, Path(id): Path<VolumeId>, body: Bytes) -> Response {
+    match serde_json::from_slice::<VolumeWish>(&body) {
+        Ok(wish) => Json(volumes::wish(&app.context, id, wish.desired).await).into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, format!("not a wish: {error}")),
+    }
+}
+
 async fn usage(State(app): State<App>, Path(id): Path<SandboxId>) -> Response {
+    let asked = Arc::clone(&app.context);
+    let found = blocking(move || {
+        let disk = asked.drivers.storage.usage(id).map_err(|error| chain(&error))?;
+        let rest = asked.drivers.runtime.consumption(id).map_err(|error| chain(&error))?;
+        Ok::<_, String>((disk, rest))
+    });
+    let (disk, rest) = match found.await {
+        Ok(found) => found,
+        Err(reason) => return refuse(StatusCode::NOT_FOUND, reason),
+    };
+    let all = || std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    Json(Usage {
+        cpu_used: meter::processors(&app.context, id, rest.cpu_time),
+        cpu_limit: rest.cpu_limit_millicores.map_or_else(all, |limit| limit as f64 / 1000.0),
+        memory_used_bytes: rest.memory_used_bytes,
+        memory_cache_bytes: rest.memory_cache_bytes,
+        memory_limit_bytes: rest.memory_limit_bytes,
+        disk_used_bytes: disk.used_bytes,
+        disk_limit_bytes: disk.limit_bytes.unwrap_or(u64::MAX),
+    })
+    .into_response()
+}
+
+async fn delete_layer(State(app): State<App>, Path(id): Path<ObjectId>) -> Response {
     let context = Arc::clone(&app.context);
-    match blocking(move || context.drivers.storage.usage(id)).await {
-        Ok(usage) => Json(Usage {
-            disk_used_bytes: usage.used_bytes,
-            disk_limit_bytes: usage.limit_bytes.unwrap_or(u64::MAX),
-        })
-        .into_response(),
-        Err(error) => refuse(StatusCode::NOT_FOUND, chain(&error)),
+    let removed = blocking(move || {
+        let removed = context.layers.remove(&context.drivers.porter, id);
+        // After it, or a fetch that was just ending would tell of them again.
+        context.roots.forget(id);
+        context.hub.forget_roots(id);
+        removed
+    });
+    match removed.await {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => refuse(StatusCode::CONFLICT, "the layer is being written"),
+        Err(reason) => refuse(StatusCode::INTERNAL_SERVER_ERROR, reason),
     }
 }
 

@@ -38,7 +38,8 @@ impl Watched {
     /// Asks it to end; makes it end after the grace period, or as soon as a wish wants that.
     pub(super) async fn end(&self, wishes: &mut watch::Receiver<Wish>) -> io::Result<()> {
         process::signal(self.0.get_ref(), libc::SIGTERM)?;
-        let urgent = wishes.wait_for(|wish| matches!(wish.desired, Desired::Killed | Desired::Absent));
+        let urgent = wishes
+            .wait_for(|wish| matches!(wish.desired, Desired::Killed | Desired::Evicted | Desired::Absent));
         tokio::select! {
             () = self.ended() => return Ok(()),
             () = tokio::time::sleep(GRACE) => {}

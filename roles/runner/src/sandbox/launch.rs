@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use paddock_driver_network::{Policy, Port};
-use paddock_driver_runtime::Launch;
+use paddock_driver_runtime::{Launch, Mount};
 use paddock_sys::process::{self, Process};
 use paddock_types::SandboxId;
 use paddock_undo::Undo;
@@ -22,14 +22,15 @@ use serde::Deserialize;
 use tracing::debug_span;
 
 use crate::journal::{Entry, Running};
-use crate::{Config, Context, chain, pairs};
+use crate::{Config, Context, chain, links, pairs, volumes};
 
 /// The fail points of a launch, in the order in which they are passed.
-pub const LAUNCH_STEPS: [&str; 9] = [
+pub const LAUNCH_STEPS: [&str; 10] = [
     "storage.create.after_volume",
     "runner.launch.after_volume",
     "runner.launch.after_seed",
     "runner.launch.after_pair",
+    "runner.launch.after_link",
     "runner.launch.after_socket",
     "runtime.launch.before_program",
     "runtime.launch.after_program",
@@ -55,14 +56,20 @@ const REPORT_LIMIT: u64 = 4096;
 pub(super) enum Error {
     #[error(transparent)]
     Storage(#[from] paddock_driver_storage::Error),
+    #[error("could not close its volumes")]
+    Volume(#[from] paddock_driver_volume::Error),
     #[error(transparent)]
     Pair(#[from] pairs::Error),
     #[error("could not set what it may reach")]
     Network(#[from] paddock_driver_network::Error),
     #[error(transparent)]
+    Link(#[from] links::Error),
+    #[error(transparent)]
     Runtime(#[from] paddock_driver_runtime::Error),
     #[error("could not {action}")]
     Io { action: &'static str, source: io::Error },
+    #[error("its files are not on this host any more")]
+    Gone,
     /// The toolbox's own words: it could not serve, for a reason that lies in the image or the request.
     #[error("{0}")]
     Refused(String),
@@ -73,6 +80,23 @@ pub(super) enum Error {
 }
 
 impl Error {
+    /// Whether another try, or more room, may help.
+    pub(super) fn is_curable(&self) -> bool {
+        match self {
+            // It lies in the image or the request.
+            Self::Refused(_) | Self::Gone => false,
+            Self::Storage(_)
+            | Self::Volume(_)
+            | Self::Pair(_)
+            | Self::Network(_)
+            | Self::Link(_)
+            | Self::Runtime(_)
+            | Self::Io { .. }
+            | Self::Silent(_)
+            | Self::Injected(_) => true,
+        }
+    }
+
     fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, source }
     }
@@ -94,6 +118,10 @@ pub(crate) fn socket_directory(config: &Config) -> PathBuf {
 /// The volume and first files of a sandbox, made as far as they are missing.
 pub(super) fn make_files(context: &Context, id: SandboxId, entry: &mut Entry) -> Result<PathBuf, Error> {
     let limit = entry.wish.spec.resources.disk.bytes();
+    // Never an empty one in the place of one that was used.
+    if entry.seeded && context.drivers.storage.find_volume(id)?.is_none() {
+        return Err(Error::Gone);
+    }
     let volume = debug_span!("volume").in_scope(|| context.drivers.storage.ensure_volume(id, limit))?;
     paddock_failpoint::hit("runner.launch.after_volume")?;
     if !entry.seeded {
@@ -111,13 +139,14 @@ fn seed(context: &Context, id: SandboxId, upper: &std::path::Path) -> Result<(),
     super::seed::write(upper, &id.to_string(), resolver).map_err(Error::io("write its first files"))
 }
 
-/// Starts the sandbox on `layers` and returns what it holds. Blocks until its toolbox answers. What an earlier
+/// Starts the sandbox on `layers`, with `mounts` beside them, and returns what it holds. Blocks until its toolbox answers. What an earlier
 /// attempt left must have been removed.
 pub(super) fn launch(
     context: &Arc<Context>,
     id: SandboxId,
     entry: &mut Entry,
     layers: &[PathBuf],
+    mounts: Vec<Mount>,
 ) -> Result<Running, Error> {
     let volume = make_files(context, id, entry)?;
     let mut undo = Undo::new();
@@ -136,6 +165,15 @@ pub(super) fn launch(
         context.drivers.network.set_policy(port, Policy::Blocked)?;
     }
     paddock_failpoint::hit("runner.launch.after_pair")?;
+    let unlinked = Arc::clone(&is_clean);
+    undo.push(move || {
+        if let Err(error) = context.links.ended(&*context.drivers.network, id) {
+            unlinked.store(false, Ordering::SeqCst);
+            tracing::warn!(sandbox.id = %id, reason = chain(&error), "a link could not be ended after a failed launch");
+        }
+    });
+    context.links.started(&*context.drivers.network, id, &spec, port)?;
+    paddock_failpoint::hit("runner.launch.after_link")?;
 
     let listener = listen(context, id)?;
     let (report_reader, report_writer) = io::pipe().map_err(Error::io("make a pipe"))?;
@@ -146,7 +184,7 @@ pub(super) fn launch(
             tracing::warn!(sandbox.id = %id, reason = chain(&error), "could not clean up after a failed launch");
         }
     });
-    let first = context.drivers.runtime.launch(Launch {
+    let launched = context.drivers.runtime.launch(Launch {
         id,
         layers,
         volume: &volume,
@@ -156,14 +194,21 @@ pub(super) fn launch(
         hostname: &id.to_string(),
         toolbox: &context.config.toolbox,
         environment: environment(context, id, &spec),
+        mounts: &mounts,
         descriptors: &[listener.as_fd(), report_writer.as_fd()],
-    })?;
+    });
+    // One that ended before it could be looked at has said why, as any other that ends.
+    let first = match launched {
+        Err(paddock_driver_runtime::Error::Ended) => None,
+        launched => Some(launched?),
+    };
     // Ours must be closed, or the end of the toolbox could not be told from its silence.
-    drop((listener, report_writer, connected));
+    drop((listener, report_writer, connected, mounts));
     paddock_failpoint::hit("runner.launch.after_program")?;
 
     let report = File::from(std::os::fd::OwnedFd::from(report_reader));
-    let version = debug_span!("toolbox ready").in_scope(|| wait_until_ready(report, &first))?;
+    let version = debug_span!("toolbox ready").in_scope(|| wait_until_ready(report, first.as_ref()))?;
+    let first = first.ok_or(Error::Silent("it ended at once"))?;
     paddock_failpoint::hit("runner.launch.after_ready")?;
     undo.keep();
     Ok(Running {
@@ -173,13 +218,16 @@ pub(super) fn launch(
         port: port.0,
         first_id,
         version,
+        resources: Some(spec.resources),
     })
 }
 
 /// What a running sandbox held is given back, and what the runtime keeps of it removed. Blocks; may be repeated.
 pub(super) fn clean_up(context: &Context, id: SandboxId, running: Option<&Running>) -> Result<(), Error> {
     context.drivers.runtime.remove(id)?;
+    volumes::close(context, id)?;
     if let Some(running) = running {
+        context.links.ended(&*context.drivers.network, id)?;
         pairs::release(context, Port(running.port), running.first_id);
     }
     match fs::remove_file(socket_directory(&context.config).join(id.to_string())) {
@@ -239,7 +287,7 @@ fn environment(context: &Context, id: SandboxId, spec: &SandboxSpec) -> Vec<Stri
     last.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
-fn wait_until_ready(report: File, first: &Process) -> Result<String, Error> {
+fn wait_until_ready(report: File, first: Option<&Process>) -> Result<String, Error> {
     let deadline = Instant::now() + READY_LIMIT;
     let mut line = Vec::new();
     let mut report = report.take(REPORT_LIMIT);
@@ -256,7 +304,7 @@ fn wait_until_ready(report: File, first: &Process) -> Result<String, Error> {
         line.extend_from_slice(&chunk[..count]);
     }
     match serde_json::from_slice(&line) {
-        Ok(Report::Ready { version }) if first.is_alive() => Ok(version),
+        Ok(Report::Ready { version }) if first.is_some_and(Process::is_alive) => Ok(version),
         Ok(Report::Ready { .. }) => Err(Error::Silent("it ended at once")),
         Ok(Report::Failed(reason)) => Err(Error::Refused(reason)),
         Err(_) if line.is_empty() => Err(Error::Silent("it ended before it served")),

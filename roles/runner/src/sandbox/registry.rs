@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use paddock_types::{Generation, SandboxId};
-use paddock_wire_runner::{Desired, Observation, Observed, Wish};
+use paddock_wire_runner::{Observation, Observed, Wish};
 use tokio::sync::watch;
 
 use super::task::Task;
@@ -79,10 +79,14 @@ impl Registry {
         let (sender, receiver) = watch::channel(wish.clone());
         tasks.insert(id, sender);
         drop(tasks);
+        let answer = self.observe(id, &wish);
+        // That nothing of it is left is said once that is so: something may be in the object store.
+        let is_removal = wish.desired.is_gone() && answer.state == Observed::Absent;
+        let answer = if is_removal { Observation { state: Observed::Removing, ..answer } } else { answer };
         let fresh = Task::fresh(Arc::clone(&self.context), id, receiver);
         let registry = self.clone();
         tokio::spawn(async move { registry.spawn(fresh.await) });
-        Ok(self.observe(id, &wish))
+        Ok(answer)
     }
 
     /// Whether a task owns this id.
@@ -101,7 +105,9 @@ impl Registry {
             generation: Some(wish.generation),
             state: Observed::Absent,
             reason: None,
+            curable: false,
             daemon_version: None,
+            task: None,
         })
     }
 
@@ -109,17 +115,18 @@ impl Registry {
         let registry = self.clone();
         tokio::spawn(async move {
             let id = task.id();
-            task.run().await;
+            let fulfilled = task.run().await;
             let wish = {
                 // Nobody may find the task gone and begin anew before its last word is said.
                 let mut tasks = registry.tasks();
                 let Some(sender) = tasks.remove(&id) else { return };
                 let wish = sender.borrow().clone();
-                Task::farewell(&registry.context, &wish, id);
+                Task::farewell(&registry.context, &fulfilled, id);
                 wish
             };
-            // A wish that came in when the task had already decided to end is a wish for a new one.
-            if wish.desired != Desired::Absent
+            // A wish that came in when the task had already decided to end is a wish for a new one; also one for a
+            // removal that goes further than the one that was made.
+            if wish.generation > fulfilled.generation
                 && let Err(refused) = registry.wish(id, wish)
             {
                 tracing::debug!(sandbox.id = %id, ?refused, "a late wish was overtaken");

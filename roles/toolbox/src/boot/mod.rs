@@ -31,6 +31,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::environment::Environment;
+use crate::git::Helper;
 use crate::http::Listener;
 use crate::spawn::ReapScope;
 use crate::toolbox::{Config, Toolbox};
@@ -77,11 +78,12 @@ pub enum StartError {
     Runtime(#[source] io::Error),
 }
 
-/// Runs as PID 1 of a sandbox, under the contract with the runner. Returns when it has stopped.
+/// Runs as PID 1 of a sandbox, under the contract with the runner. `entrypoint` is the image's program
+/// and its arguments, or empty. Returns when it has stopped.
 ///
 /// Must be called first thing in the process, while it has one thread.
 #[must_use]
-pub fn init() -> ExitCode {
+pub fn init(entrypoint: Vec<OsString>) -> ExitCode {
     harden();
     let Descriptors { socket, report } = match Descriptors::take() {
         Ok(descriptors) => descriptors,
@@ -89,7 +91,7 @@ pub fn init() -> ExitCode {
         Err((error, report)) => return refuse(&error, report),
     };
     panic::install_hook();
-    match start_as_init(socket) {
+    match start_as_init(socket, entrypoint) {
         Ok((toolbox, listener, runtime)) => runtime::serve(runtime, toolbox, listener, report),
         Err(error) => refuse(&error, Some(report)),
     }
@@ -97,6 +99,7 @@ pub fn init() -> ExitCode {
 
 fn start_as_init(
     socket: std::os::unix::net::UnixListener,
+    entrypoint: Vec<OsString>,
 ) -> Result<(Toolbox, std::os::unix::net::UnixListener, tokio::runtime::Runtime), StartError> {
     let variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let given = |name: &str| {
@@ -104,6 +107,8 @@ fn start_as_init(
         found.map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
     };
     let user = given("PADDOCK_USER").map(|user| user.to_string_lossy().into_owned());
+    // Before it is another user's: who may not read the file may still run it.
+    let git_helper = Helper::of_this_program();
     let identity = Identity::find(&Accounts::load(), user.as_deref())?;
     identity.assume()?;
     // The kernel makes a process dumpable again when its user changes, if the host is set so.
@@ -120,7 +125,9 @@ fn start_as_init(
     let work_dir = work_dir(wanted.filter(|_| !wants_home).as_deref(), &identity.home);
 
     let runtime = runtime::build().map_err(StartError::Runtime)?;
-    let toolbox = Toolbox::new(Config::init(work_dir, Some(identity.home), environment));
+    let config =
+        Config { git_helper, ..Config::init(work_dir, Some(identity.home), environment, entrypoint) };
+    let toolbox = Toolbox::new(config);
     Ok((toolbox.map_err(StartError::Runtime)?, socket, runtime))
 }
 
@@ -138,7 +145,9 @@ pub fn listen(address: &str) -> Result<(), StartError> {
     // Orphans come to this process, so that it reaps them as PID 1 would.
     let is_reaper = set_child_subreaper(Some(rustix::process::getpid())).is_ok();
     let reap = if is_reaper { ReapScope::Everything } else { ReapScope::OwnChildren };
-    let toolbox = Toolbox::new(Config { reap, ..Config::embedded(work_dir) }).map_err(StartError::Runtime)?;
+    let git_helper = Helper::of_this_program();
+    let config = Config { reap, git_helper, ..Config::embedded(work_dir) };
+    let toolbox = Toolbox::new(config).map_err(StartError::Runtime)?;
     let served = runtime.block_on(async {
         let listener = match address.parse::<std::net::SocketAddr>() {
             Ok(address) => Listener::Tcp(TcpListener::bind(address).await.map_err(failed)?),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,6 +10,7 @@ use axum::extract::State;
 use paddock_wire_toolbox::FileInfo;
 
 use super::file_info::{Fields, file_info};
+use super::walk::sorted_names;
 use crate::http::{ApiError, Client, Query, blocking};
 use crate::toolbox::Shared;
 
@@ -66,12 +67,4 @@ fn walk(top: PathBuf, names: Vec<OsString>, depth: usize, fields: Fields) -> Vec
         }
     }
     found
-}
-
-/// The names in a directory, ordered by their bytes.
-fn sorted_names(directory: &Path) -> io::Result<Vec<OsString>> {
-    let mut names =
-        std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
-    names.sort_unstable();
-    Ok(names)
 }

@@ -46,6 +46,30 @@ fn not_a_file(path: &Path, why: &str) -> ApiError {
     ApiError::new(ErrorCode::InvalidFilePath, format!("{}: {why}", path.display()))
 }
 
+/// A whole source file as text; what is no UTF-8 is U+FFFD.
+///
+/// # Errors
+/// Those of a download, and 400 for a file that is too long to be a source.
+pub(crate) async fn read_text_file(path: &Path) -> Result<String, ApiError> {
+    const LONGEST: u64 = 16 << 20;
+    let path = path.to_owned();
+    blocking(move || {
+        let (file, metadata) = open_regular(&path)?;
+        if metadata.len() > LONGEST {
+            return Err(ApiError::bad_request(format!(
+                "{}: longer than {} MiB",
+                path.display(),
+                LONGEST >> 20
+            )));
+        }
+        let mut bytes = Vec::new();
+        let read = file.take(LONGEST).read_to_end(&mut bytes);
+        read.map_err(|error| ApiError::file_or(ErrorCode::FileReadFailed, &path, &error))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    })
+    .await
+}
+
 /// Exactly `length` bytes of a file, from where it stands, in pieces. A file that has become shorter
 /// meanwhile is an error, and so is any other that reading meets.
 pub(super) fn pieces(file: File, path: PathBuf, length: u64) -> impl Stream<Item = io::Result<Bytes>> + Send {

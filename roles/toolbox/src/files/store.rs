@@ -143,6 +143,15 @@ fn copy_in_place(temporary: &Path, target: &Path, mode: u32) -> io::Result<()> {
     to.set_permissions(Permissions::from_mode(mode))
 }
 
+/// An empty file without a name, beside `path` or else where temporary files go. It is gone when it is closed.
+pub(super) fn scratch_file(path: &Path) -> io::Result<File> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let (file, _removed) = TemporaryFile::create_in(directory)
+        .or_else(|_| TemporaryFile::create_in(&std::env::temp_dir()))
+        .or_else(|_| TemporaryFile::create_in(Path::new("/dev/shm")))?;
+    Ok(file)
+}
+
 /// A file that is removed when this is dropped.
 #[derive(Debug)]
 struct TemporaryFile(PathBuf);

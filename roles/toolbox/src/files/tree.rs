@@ -40,7 +40,7 @@ pub(super) fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
 /// Removes a file, a link, or a directory with all that is in it. Stops at the first thing that
 /// cannot be removed; what was removed before is gone. Never follows a link, and never leaves the
 /// tree, even if somebody moves parts of it meanwhile.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return fs::remove_file(path);
     }

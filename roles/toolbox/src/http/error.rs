@@ -56,6 +56,11 @@ impl ApiError {
         Self::new(ErrorCode::InternalServerError, message)
     }
 
+    /// A server inside the sandbox does not answer as it should. 502.
+    pub(crate) fn bad_gateway(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadGateway, message)
+    }
+
     /// What the system said about a path: missing is 404, denied is 403, anything else 400.
     pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
         Self::file_or(ErrorCode::BadRequest, path, error)

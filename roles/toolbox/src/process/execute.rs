@@ -10,8 +10,8 @@ use paddock_wire_toolbox::ExecuteRequest;
 use super::result_body::result;
 use super::run::{run, time_limit};
 use super::script::Script;
-use super::shell;
 use crate::http::{ApiError, Json};
+use crate::shell;
 use crate::spawn::Command;
 use crate::toolbox::Shared;
 

@@ -1,7 +1,7 @@
 //! One-shot processes: `execute` and `code-run`.
 //!
-//! Sessions, terminals and interpreters will be folders of their own beside this one; what they
-//! share with it is [`crate::spawn`] and [`shell`].
+//! Sessions and terminals are folders of their own beside this one; what they share with it is
+//! [`crate::spawn`] and [`crate::shell`].
 
 mod artifacts;
 mod capture;
@@ -11,6 +11,6 @@ mod language;
 mod result_body;
 mod run;
 mod script;
-mod shell;
 
 pub use capture::OutputBudget;
+pub(crate) use language::CHART_REPORTER;

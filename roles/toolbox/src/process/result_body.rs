@@ -12,6 +12,7 @@ use http::header::CONTENT_TYPE;
 use paddock_wire_toolbox::Artifacts;
 
 use super::capture::Capture;
+use crate::text::{character_boundary, escape};
 
 /// How much output is escaped at a time. A shorter output goes out as one body with a length.
 const PIECE_BYTES: usize = 64 << 10;
@@ -64,48 +65,8 @@ impl Iterator for Pieces {
     }
 }
 
-/// The largest cut of at most `limit` that does not fall into a character. Bytes that are no
-/// character may be cut anywhere. Never 0 for a positive limit of 4 and more.
-fn character_boundary(bytes: &[u8], limit: usize) -> usize {
-    let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
-    // A character has at most three continuation bytes.
-    (limit.saturating_sub(3)..=limit).rev().find(|&cut| !is_continuation(bytes[cut])).unwrap_or(limit)
-}
-
-/// Appends `bytes` as the inside of a JSON string.
-fn escape(bytes: &[u8], json: &mut Vec<u8>) {
-    for chunk in bytes.utf8_chunks() {
-        escape_text(chunk.valid().as_bytes(), json);
-        if !chunk.invalid().is_empty() {
-            json.extend_from_slice("\u{FFFD}".as_bytes());
-        }
-    }
-}
-
-fn escape_text(text: &[u8], json: &mut Vec<u8>) {
-    let mut plain_from = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        json.extend_from_slice(&text[plain_from..at]);
-        plain_from = at + 1;
-        match byte {
-            b'"' => json.extend_from_slice(br#"\""#),
-            b'\\' => json.extend_from_slice(br"\\"),
-            b'\n' => json.extend_from_slice(br"\n"),
-            b'\r' => json.extend_from_slice(br"\r"),
-            b'\t' => json.extend_from_slice(br"\t"),
-            control => json.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
-        }
-    }
-    json.extend_from_slice(&text[plain_from..]);
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::process::OutputBudget;
 
@@ -115,35 +76,6 @@ mod tests {
         let body = result(7, capture, None).into_body();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         serde_json::from_slice(&body).unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_come_out_as_the_text_that_rust_makes_of_them(
-            bytes in proptest::collection::vec(any::<u8>(), 0..300),
-        ) {
-            let mut json = b"\"".to_vec();
-            escape(&bytes, &mut json);
-            json.push(b'"');
-            let text: String = serde_json::from_slice(&json).unwrap();
-            prop_assert_eq!(text, String::from_utf8_lossy(&bytes));
-        }
-
-        #[test]
-        fn cutting_anywhere_changes_no_text(text in "\\PC{0,40}", limit in 4_usize..20) {
-            let bytes = text.as_bytes();
-            let mut json = b"\"".to_vec();
-            let mut rest = bytes;
-            while !rest.is_empty() {
-                let cut = if rest.len() > limit { character_boundary(rest, limit) } else { rest.len() };
-                prop_assert!(cut > 0);
-                escape(&rest[..cut], &mut json);
-                rest = &rest[cut..];
-            }
-            json.push(b'"');
-            let out: String = serde_json::from_slice(&json).unwrap();
-            prop_assert_eq!(out, text);
-        }
     }
 
     #[tokio::test]

@@ -1,12 +1,10 @@
 //! How a script of any length reaches its shell.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
-use rustix::io::Errno;
-
+use crate::memory_file::memory_file;
 use crate::spawn::INHERITED_FD;
 
 /// The kernel's limit on one argument is 128 KiB with its final NUL.
@@ -30,23 +28,7 @@ impl Script {
         }
         // On the script's own first line, so that line numbers in messages are right.
         let closed_for_the_scripts_children = format!("exec {INHERITED_FD}<&-; ");
-        let file = memory_file(&[closed_for_the_scripts_children.as_bytes(), text.as_bytes()])?;
+        let file = memory_file("script", &[closed_for_the_scripts_children.as_bytes(), text.as_bytes()])?;
         Ok(Self { arguments: vec![format!("/proc/self/fd/{INHERITED_FD}").into()], file: Some(file) })
     }
-}
-
-/// A file in memory that holds `parts`, to be read from its beginning.
-pub(super) fn memory_file(parts: &[&[u8]]) -> io::Result<OwnedFd> {
-    // Hosts may require the mark that a file in memory is no program; kernels before 6.3 refuse it.
-    let unmarked = MemfdFlags::CLOEXEC;
-    let file = match memfd_create("script", unmarked | MemfdFlags::NOEXEC_SEAL) {
-        Err(Errno::INVAL) => memfd_create("script", unmarked)?,
-        result => result?,
-    };
-    let mut file = std::fs::File::from(file);
-    for part in parts {
-        file.write_all(part)?;
-    }
-    seek(&file, SeekFrom::Start(0))?;
-    Ok(file.into())
 }

@@ -4,6 +4,7 @@ use std::ffi::{CString, NulError, OsStr};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{Access, access};
 
@@ -14,6 +15,17 @@ use crate::environment::{DEFAULT_PATH, Environment};
 pub(crate) enum InvalidCommand {
     #[error("a NUL byte in {what}")]
     Nul { what: &'static str, source: NulError },
+}
+
+/// The session, in the kernel's sense, that a program starts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// The daemon's, in a process group of its own.
+    Shared,
+    /// One of its own, without a terminal.
+    Own,
+    /// One of its own, whose controlling terminal is its standard input.
+    OwnTerminal,
 }
 
 /// A program with its arguments, environment, directory and descriptors.
@@ -29,14 +41,20 @@ pub(crate) struct Command {
     pub(super) environment: Vec<CString>,
     pub(super) directory: CString,
     pub(super) stdin: Option<OwnedFd>,
-    pub(super) output: OwnedFd,
-    /// Stays open in the program as [`super::INHERITED_FD`].
-    pub(super) inherited: Option<OwnedFd>,
+    pub(super) stdout: OwnedFd,
+    /// Goes where `stdout` goes if absent.
+    pub(super) stderr: Option<OwnedFd>,
+    pub(super) session: Session,
+    /// Stay open in the program as [`super::INHERITED_FD`] and the numbers below it.
+    pub(super) inherited: Vec<OwnedFd>,
+    /// The program itself, in the place of the paths.
+    pub(super) executable: Option<Arc<OwnedFd>>,
 }
 
 impl Command {
     /// `program` with `arguments` (without the zeroth, which is the program's name), in `directory`.
-    /// Both standard output and standard error are `output`; standard input is at end-of-file.
+    /// Both standard output and standard error are `output`; standard input is at end-of-file, unless
+    /// told otherwise.
     ///
     /// A program without a slash is looked for in the `PATH` of `environment`.
     pub(crate) fn new(
@@ -63,8 +81,11 @@ impl Command {
             environment: envp,
             directory: c_string(directory.as_os_str().as_bytes(), "the directory")?,
             stdin: None,
-            output,
-            inherited: None,
+            stdout: output,
+            stderr: None,
+            session: Session::Shared,
+            inherited: Vec::new(),
+            executable: None,
         })
     }
 
@@ -74,9 +95,28 @@ impl Command {
         self
     }
 
-    /// Leaves `file` open in the program as [`super::INHERITED_FD`].
+    /// Writes standard error to `file` instead of where standard output goes.
+    pub(crate) fn stderr(mut self, file: OwnedFd) -> Self {
+        self.stderr = Some(file);
+        self
+    }
+
+    /// Starts the program as the leader of a session of its own.
+    pub(crate) fn session(mut self, session: Session) -> Self {
+        self.session = session;
+        self
+    }
+
+    /// Runs this file, whatever path it has by now. It needs no `/proc`.
+    pub(crate) fn executable(mut self, file: Arc<OwnedFd>) -> Self {
+        self.executable = Some(file);
+        self
+    }
+
+    /// Leaves `file` open in the program as [`super::INHERITED_FD`]; the next one, if asked again, as
+    /// the number below that. Seven at most.
     pub(crate) fn inherit(mut self, file: OwnedFd) -> Self {
-        self.inherited = Some(file);
+        self.inherited.push(file);
         self
     }
 }

@@ -7,7 +7,7 @@
 
 use std::ffi::{CString, c_char};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -15,7 +15,7 @@ use rustix::process::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
-use super::Command;
+use super::{Command, Session};
 use crate::words::plain;
 
 /// Why a forked child did not become its program. The message is fit for users.
@@ -76,7 +76,8 @@ static DEFAULT_ACTION: [u64; 4] = [0; 4];
 const HIGHEST_SIGNAL: i32 = 64;
 const SIGNAL_SET_BYTES: usize = 8;
 
-/// Forks. The child is the leader of its own process group when this returns.
+/// Forks. The child is the leader of its own process group when this returns, or becomes the leader
+/// of a session (and so of a group) before it becomes its program.
 ///
 /// `null` is what a child without a standard input of its own reads.
 pub(super) fn fork(command: Command, null: BorrowedFd<'_>) -> io::Result<(Pid, Starting)> {
@@ -85,21 +86,28 @@ pub(super) fn fork(command: Command, null: BorrowedFd<'_>) -> io::Result<(Pid, S
     let candidates = pointers(&command.candidates);
     let arguments = pointers(&command.arguments);
     let environment = pointers(&command.environment);
+    let inherited: Vec<RawFd> = command.inherited.iter().map(AsRawFd::as_raw_fd).collect();
     let plan = Plan {
         candidates: &candidates[..candidates.len() - 1],
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
         directory: command.directory.as_ptr(),
         stdin: command.stdin.as_ref().map_or(null, AsFd::as_fd).as_raw_fd(),
-        output: command.output.as_raw_fd(),
-        inherited: command.inherited.as_ref().map(OwnedFd::as_raw_fd),
+        stdout: command.stdout.as_raw_fd(),
+        stderr: command.stderr.as_ref().unwrap_or(&command.stdout).as_raw_fd(),
+        session: command.session,
+        inherited: &inherited,
+        executable: command.executable.as_ref().map(AsRawFd::as_raw_fd),
         report: child_report.as_raw_fd(),
     };
 
     let pid = fork_with_signals_blocked(&plan)?;
     // The child does the same; whoever is first wins, so that the group exists for both from here
-    // on. It fails once the child has exec'd, when it is not needed any more.
-    let _ = rustix::process::setpgid(Some(pid), Some(pid));
+    // on. It fails once the child has exec'd, when it is not needed any more. A child that is to lead
+    // a session must not lead a group before.
+    if command.session == Session::Shared {
+        let _ = rustix::process::setpgid(Some(pid), Some(pid));
+    }
     Ok((pid, Starting { report, name: command.name, directory: command.directory }))
 }
 
@@ -115,12 +123,15 @@ struct Plan<'a> {
     environment: *const *const c_char,
     directory: *const c_char,
     stdin: RawFd,
-    output: RawFd,
-    inherited: Option<RawFd>,
+    stdout: RawFd,
+    stderr: RawFd,
+    session: Session,
+    inherited: &'a [RawFd],
+    executable: Option<RawFd>,
     report: RawFd,
 }
 
-/// The number of the one descriptor, besides the standard three, that a program may be given: the
+/// The number of the first descriptor, besides the standard three, that a program may be given: the
 /// highest that every shell can name.
 pub(crate) const INHERITED_FD: RawFd = 9;
 
@@ -160,7 +171,10 @@ unsafe fn become_program(plan: &Plan<'_>) -> ! {
             // The C library's own function leaves out two signals. Fails for SIGKILL and SIGSTOP.
             libc::syscall(libc::SYS_rt_sigaction, signal, &raw const DEFAULT_ACTION, 0, SIGNAL_SET_BYTES);
         }
-        libc::setpgid(0, 0);
+        match plan.session {
+            Session::Shared => libc::setpgid(0, 0),
+            Session::Own | Session::OwnTerminal => libc::setsid(),
+        };
         // Nothing is inherited that is not meant to be, not even what a container's runtime has left
         // open by mistake. Kernels without this call are below the supported ones.
         libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed());
@@ -169,10 +183,17 @@ unsafe fn become_program(plan: &Plan<'_>) -> ! {
         if report < 0 {
             fail(plan.report, STEP_DESCRIPTORS);
         }
+        let executable =
+            plan.executable.map(|number| libc::fcntl(number, libc::F_DUPFD_CLOEXEC, INHERITED_FD + 1));
+        if executable.is_some_and(|number| number < 0) {
+            fail(report, STEP_DESCRIPTORS);
+        }
+        // No descriptor of the parent's is below 3, so none of these overwrites what the next one needs.
         if libc::dup2(plan.stdin, 0) < 0
-            || libc::dup2(plan.output, 1) < 0
-            || libc::dup2(plan.output, 2) < 0
-            || plan.inherited.is_some_and(|number| inherit(number) < 0)
+            || libc::dup2(plan.stdout, 1) < 0
+            || libc::dup2(plan.stderr, 2) < 0
+            || (plan.session == Session::OwnTerminal && libc::ioctl(0, libc::TIOCSCTTY, 0) < 0)
+            || !inherit(plan.inherited)
         {
             fail(report, STEP_DESCRIPTORS);
         }
@@ -183,6 +204,17 @@ unsafe fn become_program(plan: &Plan<'_>) -> ! {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        if let Some(number) = executable {
+            libc::syscall(
+                libc::SYS_execveat,
+                number,
+                c"".as_ptr(),
+                plan.arguments,
+                plan.environment,
+                libc::AT_EMPTY_PATH,
+            );
+            fail(report, STEP_EXEC);
+        }
         // As execvp: the next candidate is tried if this one is not there or may not be run, and
         // "may not" is remembered, because it says more than "not there".
         let mut denied = false;
@@ -199,16 +231,24 @@ unsafe fn become_program(plan: &Plan<'_>) -> ! {
     }
 }
 
-/// Makes `number` survive the exec as [`INHERITED_FD`]. Negative if it cannot.
+/// Makes the descriptors survive the exec as [`INHERITED_FD`] and the numbers below it. False if that
+/// cannot be.
 #[expect(unsafe_code, reason = "only raw system calls are allowed between fork and exec")]
-fn inherit(number: RawFd) -> i32 {
+fn inherit(descriptors: &[RawFd]) -> bool {
+    let numbers = || (3..=INHERITED_FD).rev();
     // SAFETY: plain system calls on numbers; a number that is not open is an error, nothing worse.
     unsafe {
-        if number == INHERITED_FD {
-            libc::fcntl(number, libc::F_SETFD, 0)
-        } else {
-            libc::dup2(number, INHERITED_FD)
+        // All of them out of the way first: one's own number may be another's goal. Copies are made in
+        // order and nothing else opens descriptors here, but their numbers are not known beforehand.
+        let mut copies = [-1; (INHERITED_FD - 2) as usize];
+        for (copy, &descriptor) in copies.iter_mut().zip(descriptors) {
+            *copy = libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, INHERITED_FD + 1);
         }
+        copies
+            .iter()
+            .take(descriptors.len())
+            .zip(numbers())
+            .all(|(&copy, number)| libc::dup2(copy, number) >= 0)
     }
 }
 

@@ -20,10 +20,12 @@
 //! being traced for that moment.
 
 mod command;
+mod family;
 mod fork;
 mod reaper;
 
-pub(crate) use command::{Command, InvalidCommand, is_in_path};
+pub(crate) use command::{Command, InvalidCommand, Session, is_in_path};
+pub(crate) use family::{Grace, kill_family, terminate};
 pub(crate) use fork::{INHERITED_FD, StartError};
 pub use reaper::ReapScope;
 pub(crate) use reaper::{Child, Reaper, SpawnError, signal_everything};

@@ -127,6 +127,11 @@ impl Reaper {
         Ok(Child { group: pid, starting: Some(starting), exit })
     }
 
+    /// What children without input read, to be handed to a child.
+    pub(crate) fn null(&self) -> io::Result<OwnedFd> {
+        self.null.try_clone()
+    }
+
     /// Changes whenever processes have been reaped.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.reaped.subscribe()

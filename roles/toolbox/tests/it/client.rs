@@ -1,18 +1,19 @@
 //! A client that writes bytes and reads bytes, so that nothing is hidden by a library.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::stream::Stream;
+
 /// Longer than any answer that a test waits for; a hang is a failure and not a stuck test.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// One keep-alive connection.
 pub(crate) struct Client {
-    stream: BufReader<UnixStream>,
+    stream: BufReader<Stream>,
 }
 
 /// A whole answer.
@@ -25,10 +26,7 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn connect(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(Stream::connect(socket, DEADLINE)) }
     }
 
     /// Sends a request with a body of known length and reads the answer.
@@ -76,6 +74,13 @@ impl Client {
             bytes.extend_from_slice(more);
             self.stream.consume(count);
         }
+        bytes
+    }
+
+    /// Reads to the end of the connection.
+    pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).unwrap();
         bytes
     }
 

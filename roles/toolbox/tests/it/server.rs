@@ -28,6 +28,7 @@ impl Server {
         listener.set_nonblocking(true).unwrap();
         let mut config = Config::embedded(base.join("work"));
         config.home = Some(base.clone());
+        config.session_directories = vec![base.join(".daytona/sessions")];
         change(&mut config);
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -44,7 +45,16 @@ impl Server {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::connect(&self.base.join("socket"))
+        Client::connect(&self.socket())
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.base.join("socket")
+    }
+
+    /// How many sessions have files.
+    pub(crate) fn session_files(&self) -> usize {
+        std::fs::read_dir(self.base.join(".daytona/sessions")).map_or(0, Iterator::count)
     }
 
     /// The work directory.
@@ -105,4 +115,10 @@ pub(crate) fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>
         assert!(std::time::Instant::now() < deadline, "it did not become so: {what}");
         std::thread::yield_now();
     }
+}
+
+/// Whether a process is there and is not a mere entry.
+pub(crate) fn is_running(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
 }

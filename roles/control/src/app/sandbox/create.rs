@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use paddock_store::sandbox::SandboxStatus;
+use paddock_store::sandbox::{InsertOutcome, MOST_LINKED, SandboxStatus};
 use paddock_store::{SandboxRecord, SnapshotRecord};
 use paddock_types::{
-    AutoArchive, AutoDelete, AutoStop, DesiredState, EnvName, InvalidInterval, OrganizationId, OsUser,
-    ResourceLimits, SandboxId, SandboxName, SandboxState, SnapshotState,
+    AutoArchive, AutoDelete, AutoPause, AutoStop, EnvName, InvalidInterval, OrganizationId, OsUser,
+    ResourceLimits, SandboxId, SandboxName, SnapshotState, TimeToLive,
 };
 use paddock_wire_control::CreateSandbox;
 use tracing::Instrument;
 
-use super::check_labels;
 use super::hold::Hold;
-use crate::app::{App, Error, snapshot};
+use super::settings::check_idle_timers;
+use super::{check_labels, commit, link};
+use crate::app::{App, Error, snapshot, volume, warm_pool};
 use crate::auth::secret;
 use crate::clock;
 use crate::failpoints::{self, Moment, Operation};
@@ -33,12 +34,14 @@ pub(crate) async fn create(
     request: CreateSandbox,
 ) -> Result<SandboxRecord, Error> {
     let (record, snapshot) = plan(app, organization, request).await?;
+    if let Some(claimed) = warm_pool::claim(app, &record, &snapshot).await? {
+        app.activity.snapshot_used(snapshot.id, record.created_at);
+        return Ok(claimed);
+    }
     let inserting = tracing::debug_span!("insert", sandbox.id = %record.id);
     let holding = tracing::debug_span!("hold", sandbox.id = %record.id);
     let hold = Hold::begin(app, record.id);
-    if !app.store.insert_sandbox(record.clone()).instrument(inserting).await? {
-        return Err(Error::Conflict(format!("sandbox with name {:?} already exists", record.name)));
-    }
+    check(commit::insert(app, &record).instrument(inserting).await?, &record)?;
     failpoints::hit(Operation::Create, Moment::AfterRequest)?;
     tracing::info!(
         sandbox.id = %record.id,
@@ -49,6 +52,25 @@ pub(crate) async fn create(
     app.activity.snapshot_used(snapshot.id, record.created_at);
     app.queue.wake(record.id);
     hold.until_started(record).instrument(holding).await
+}
+
+/// What an insertion that was refused is to its caller.
+fn check(outcome: InsertOutcome, record: &SandboxRecord) -> Result<(), Error> {
+    match outcome {
+        InsertOutcome::Done => Ok(()),
+        InsertOutcome::NameTaken => Err(name_taken(&record.name)),
+        InsertOutcome::RootGone => Err(snapshot_not_found(&record.snapshot_name)),
+        InsertOutcome::TargetGone => Err(link::not_linkable("not started any more")),
+        InsertOutcome::VolumeNotReady(id) => Err(volume::not_ready(&id.to_string())),
+        InsertOutcome::TooManyLinked => {
+            Err(Error::Invalid(format!("at most {MOST_LINKED} sandboxes can be linked with one")))
+        }
+    }
+}
+
+/// The error for a name that the organization has given already.
+pub(crate) fn name_taken(name: &str) -> Error {
+    Error::Conflict(format!("sandbox with name {name:?} already exists"))
 }
 
 /// The record of the sandbox that is asked for.
@@ -64,6 +86,8 @@ async fn plan(
     let user = request.user.map(OsUser::try_from).transpose();
     let env = read_env(request.env);
     let auto_stop = read_interval(request.auto_stop_interval, AutoStop::from_wire, AutoStop::DEFAULT);
+    let auto_pause = read_interval(request.auto_pause_interval, AutoPause::from_wire, AutoPause::Disabled);
+    let ttl = read_interval(request.ttl_minutes, TimeToLive::from_wire, TimeToLive::Unlimited);
     let auto_archive =
         read_interval(request.auto_archive_interval, AutoArchive::from_wire, AutoArchive::DEFAULT);
     let auto_delete = read_interval(request.auto_delete_interval, AutoDelete::from_wire, AutoDelete::Never);
@@ -71,16 +95,26 @@ async fn plan(
     let user = keep(user, &mut problems).flatten();
     let env = keep(env, &mut problems);
     let auto_stop = keep(auto_stop, &mut problems);
+    let auto_pause = keep(auto_pause, &mut problems);
+    let ttl = keep(ttl, &mut problems);
     let auto_archive = keep(auto_archive, &mut problems);
     let auto_delete = keep(auto_delete, &mut problems);
-    let (Some(env), Some(auto_stop), Some(auto_archive), Some(auto_delete), []) =
-        (env, auto_stop, auto_archive, auto_delete, problems.as_slice())
+    let (Some(env), Some(auto_stop), Some(auto_pause), Some(ttl), Some(auto_archive), Some(auto_delete), []) =
+        (env, auto_stop, auto_pause, ttl, auto_archive, auto_delete, problems.as_slice())
     else {
         return Err(Error::Invalid(problems.join(", ")));
     };
+    // Who asks to be paused does not ask to be stopped by the default.
+    let auto_stop = match (request.auto_stop_interval, auto_pause) {
+        (None, AutoPause::After(_)) => AutoStop::Disabled,
+        _ => auto_stop,
+    };
+    check_idle_timers(auto_stop, auto_pause, auto_delete)?;
     check_labels(&request.labels)?;
+    let volumes = volume::mounts(app, organization, &request.volumes).await?;
     let region = find_region(app, request.target)?;
     let snapshot = find_snapshot(app, organization, request.snapshot).await?;
+    let link = link::find(app, organization, request.linked_sandbox, &region, auto_delete).await?;
     let limits = snapshot.resources.check(ResourceLimits::DEFAULT);
     limits.map_err(|error| Error::Invalid(error.to_string()))?;
     let now = clock::now();
@@ -89,40 +123,35 @@ async fn plan(
         organization,
         name: name.map_or_else(|| id.to_string(), String::from),
         snapshot_name: snapshot.name.clone(),
-        root: snapshot.root,
+        root: snapshot.root.clone(),
         user: user.unwrap_or_else(|| snapshot.default_user.clone()),
         env,
         labels: request.labels,
         public: request.public,
         network_block_all: request.network_block_all,
         region,
-        resources: snapshot.resources,
         auto_stop,
+        auto_pause,
         auto_archive,
         auto_delete,
+        auto_destroy_at: ttl.end(now),
+        parent: None,
         created_at: now,
         last_activity_at: now,
-        status: SandboxStatus {
-            desired: DesiredState::Started,
-            forced: false,
-            generation: app.first_generation(),
-            state: SandboxState::Creating,
-            existed: false,
-            error_reason: None,
-            recoverable: false,
-            daemon_version: None,
-            runner: None,
-            auth_token: secret::auth_token(),
-            updated_at: now,
-            destroyed_at: None,
-        },
+        volumes,
+        status: SandboxStatus::wished(app.first_generation(), snapshot.resources, secret::auth_token(), now),
         version: 1,
+        warm_pool: None,
+        link,
     };
     Ok((record, snapshot))
 }
 
 /// Refuses by name what this version cannot do, and what makes no sense at all.
 fn refuse_unavailable(request: &CreateSandbox) -> Result<(), Error> {
+    if request.has_build && request.linked_sandbox.is_some() {
+        return Err(Error::Invalid("linkedSandbox and buildInfo exclude each other".to_owned()));
+    }
     if request.has_build && request.snapshot.is_some() {
         return Err(Error::Invalid("snapshot and buildInfo exclude each other".to_owned()));
     }
@@ -139,11 +168,6 @@ fn refuse_unavailable(request: &CreateSandbox) -> Result<(), Error> {
             "cannot specify {} when using a snapshot: resources come from the snapshot",
             given.join(", ")
         )));
-    }
-    if request.auto_pause_interval.is_some_and(|minutes| minutes > 0) {
-        return Err(Error::Unsupported(
-            "not available for sandboxes of class container: autoPauseInterval".to_owned(),
-        ));
     }
     Ok(())
 }
@@ -174,7 +198,7 @@ fn keep<T, E: ToString>(outcome: Result<T, E>, problems: &mut Vec<String>) -> Op
     outcome.map_err(|error| problems.push(error.to_string())).ok()
 }
 
-fn find_region(app: &App, target: Option<String>) -> Result<String, Error> {
+pub(crate) fn find_region(app: &App, target: Option<String>) -> Result<String, Error> {
     match target {
         Some(target) if target != app.config.region => {
             let shown: String = target.chars().filter(|c| !c.is_control()).take(80).collect();
@@ -184,28 +208,35 @@ fn find_region(app: &App, target: Option<String>) -> Result<String, Error> {
     }
 }
 
+fn snapshot_not_found(name: &str) -> Error {
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    Error::Invalid(format!("snapshot {shown:?} not found"))
+}
+
 /// A snapshot to make sandboxes from. One whose root file system is still being made is waited for
 /// by the runner; one that failed is tried again by it at this wish.
-async fn find_snapshot(
+pub(crate) async fn find_snapshot(
     app: &App,
     organization: OrganizationId,
     name: Option<String>,
 ) -> Result<SnapshotRecord, Error> {
     let name = name.unwrap_or_else(|| app.config.default_snapshot.clone());
-    let found = snapshot::find(app, organization, &name).await?.ok_or_else(|| {
-        let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-        Error::Invalid(format!("snapshot {shown:?} not found"))
-    })?;
-    match found.state {
-        SnapshotState::Active | SnapshotState::Pending | SnapshotState::Pulling => Ok(found),
-        SnapshotState::Error if found.organization.is_none() => Ok(found),
+    let found = snapshot::find(app, organization, &name).await?.ok_or_else(|| snapshot_not_found(&name))?;
+    if is_usable(&found) {
+        return Ok(found);
+    }
+    Err(Error::Invalid(format!("snapshot {:?} is not active: {}", found.name, found.state)))
+}
+
+/// Whether sandboxes can be made of a snapshot, now or as soon as its root file system is there.
+pub(crate) fn is_usable(snapshot: &SnapshotRecord) -> bool {
+    match snapshot.state {
+        SnapshotState::Active | SnapshotState::Pending | SnapshotState::Pulling => true,
+        SnapshotState::Error => snapshot.organization.is_none(),
         SnapshotState::Building
         | SnapshotState::Snapshotting
         | SnapshotState::Inactive
-        | SnapshotState::Error
         | SnapshotState::BuildFailed
-        | SnapshotState::Removing => {
-            Err(Error::Invalid(format!("snapshot {:?} is not active: {}", found.name, found.state)))
-        }
+        | SnapshotState::Removing => false,
     }
 }

@@ -37,9 +37,34 @@ impl<'a> Hold<'a> {
     /// # Errors
     /// [`Error::Invalid`] with the reason when the sandbox failed, or ended by itself, meanwhile.
     pub(crate) async fn until_started(mut self, mut record: SandboxRecord) -> Result<SandboxRecord, Error> {
+        self.wait_while(&mut record, is_pending).await;
+        outcome(record)
+    }
+
+    /// Waits until what is believed of a started sandbox is confirmed, or its record says otherwise, or time is up.
+    /// Gives back the record as it then is.
+    ///
+    /// # Errors
+    /// As [`Hold::until_started`].
+    pub(crate) async fn until_confirmed(
+        mut self,
+        mut record: SandboxRecord,
+        is_confirmed: impl Fn() -> bool,
+    ) -> Result<SandboxRecord, Error> {
+        let believed = record.status.generation;
+        let is_open = |record: &SandboxRecord| {
+            let is_believed = record.status.generation == believed && record.status.is_settled();
+            is_believed && record.status.state == SandboxState::Started && !is_confirmed()
+        };
+        self.wait_while(&mut record, is_open).await;
+        outcome(record)
+    }
+
+    /// Takes in changes of the record, as long as `is_open` says that it is not yet enough.
+    async fn wait_while(&mut self, record: &mut SandboxRecord, is_open: impl Fn(&SandboxRecord) -> bool) {
         let mut looks = interval_at(Instant::now() + LOOK_AGAIN, LOOK_AGAIN);
-        while is_pending(&record) {
-            let Self { app, watcher, end } = &mut self;
+        while is_open(record) {
+            let Self { app, watcher, end } = self;
             let next = async {
                 tokio::select! {
                     news = watcher.next() => Some(news),
@@ -47,20 +72,24 @@ impl<'a> Hold<'a> {
                 }
             };
             match timeout_at(*end, next).await {
-                Ok(Some(news)) => record = Arc::unwrap_or_clone(news),
+                Ok(Some(news)) => *record = Arc::unwrap_or_clone(news),
                 Ok(None) => {}
                 Err(_) => break,
             }
         }
-        match record.status.state {
-            SandboxState::Error if record.status.desired == DesiredState::Started => {
-                Err(Error::Invalid(reason(&record, "the sandbox failed to start")))
-            }
-            SandboxState::Stopped => {
-                Err(Error::Invalid(reason(&record, "the sandbox stopped while it was starting")))
-            }
-            _ => Ok(record),
+    }
+}
+
+/// What is answered after a wait.
+fn outcome(record: SandboxRecord) -> Result<SandboxRecord, Error> {
+    match record.status.state {
+        SandboxState::Error if record.status.desired == DesiredState::Started => {
+            Err(Error::Invalid(reason(&record, "the sandbox failed to start")))
         }
+        SandboxState::Stopped => {
+            Err(Error::Invalid(reason(&record, "the sandbox stopped while it was starting")))
+        }
+        _ => Ok(record),
     }
 }
 

@@ -31,10 +31,13 @@ pub(crate) async fn by_cursor(
     let mut filter = common(&request.filters);
     filter.id_prefix = request.filters.id;
     filter.name_prefix = request.filters.name;
+    filter.include_warm = request.include_warm;
     filter.regions = request.region_ids;
     filter.public = request.is_public;
     filter.recoverable = request.is_recoverable;
     filter.created = Spans { after: request.created_at_after, before: request.created_at_before };
+    filter.auto_destroy =
+        Spans { after: request.auto_destroy_at_after, before: request.auto_destroy_at_before };
     let query = SandboxQuery {
         organization,
         filter,
@@ -69,14 +72,11 @@ pub(crate) async fn by_page(
     Ok(app.store.list_sandboxes(query).await?)
 }
 
-/// Whether a filter asks for what no sandbox of this version has: another class, GPUs, a time of
-/// destruction.
+/// Whether a filter asks for what no sandbox of this version has: another class, or GPUs.
 fn matches_nothing(request: &ListSandboxes) -> bool {
     let classes = &request.sandbox_classes;
     (!classes.is_empty() && !classes.iter().any(|class| class == "container"))
         || request.min_gpu.is_some_and(|gpus| gpus > 0)
-        || request.auto_destroy_at_after.is_some()
-        || request.auto_destroy_at_before.is_some()
 }
 
 fn common(filters: &SandboxFilters) -> SandboxFilter {

@@ -1,9 +1,14 @@
 //! Sandboxes: what users do with them. What follows from it is the reconciler's.
 
 pub(crate) mod change;
+pub(crate) mod commit;
 pub(crate) mod create;
+pub(crate) mod fork;
 pub(crate) mod hold;
+pub(crate) mod link;
 pub(crate) mod list;
+pub(crate) mod settings;
+pub(crate) mod snapshot;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +40,7 @@ pub(crate) async fn replace_labels(
     check_labels(&labels)?;
     let replaced = app.store.replace_labels(id, labels, clock::now()).await?;
     let record = replaced.ok_or_else(|| not_found(&id.to_string()))?;
-    app.changes.publish(&record);
+    app.changes.refresh(&record);
     Ok(record)
 }
 

@@ -3,6 +3,7 @@
 
 pub(super) mod activity;
 pub(super) mod authorize;
+pub(super) mod usage;
 
 use axum::extract::Request;
 use serde::de::DeserializeOwned;

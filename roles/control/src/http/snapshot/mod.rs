@@ -1,5 +1,6 @@
 //! Snapshots.
 
+pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;
 
@@ -8,7 +9,7 @@ use paddock_wire_control::{SnapshotDto, WireTime};
 
 use crate::app::App;
 
-fn show(app: &App, record: SnapshotRecord) -> SnapshotDto {
+pub(super) fn show(app: &App, record: SnapshotRecord) -> SnapshotDto {
     SnapshotDto {
         id: record.id.to_string(),
         general: record.organization.is_none(),
@@ -25,7 +26,7 @@ fn show(app: &App, record: SnapshotRecord) -> SnapshotDto {
         created_at: WireTime(record.created_at),
         updated_at: WireTime(record.updated_at),
         last_used_at: record.last_used_at.map(WireTime),
-        source_sandbox_id: None,
+        source_sandbox_id: record.source.map(|source| source.to_string()),
         region_ids: vec![app.config.region.clone()],
         sandbox_class: "container".to_owned(),
         skip_validation: false,

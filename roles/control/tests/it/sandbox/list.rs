@@ -47,7 +47,7 @@ async fn the_newest_use_comes_first_and_items_have_what_a_client_needs() {
 async fn filters_of_the_wire_reach_the_store() {
     let world = World::start().await;
     world.sandbox(json!({"name": "Alpha", "snapshot": "paddock-large", "public": true})).await;
-    let beta = world.sandbox(json!({"name": "beta", "labels": {"team": "blue"}})).await;
+    let beta = world.sandbox(json!({"name": "beta", "labels": {"team": "blue"}, "ttlMinutes": 60})).await;
     let start = world.get("/api/sandbox/Alpha").await.body["createdAt"].as_str().unwrap().to_owned();
     world.post("/api/sandbox/beta/stop", Value::Null).await;
     world.until_state("beta", "stopped").await;
@@ -66,6 +66,7 @@ async fn filters_of_the_wire_reach_the_store() {
         ("sandboxClasses=windows".to_owned(), ""),
         ("minCpu=2".to_owned(), "Alpha"),
         ("maxCpu=3.0".to_owned(), "beta"),
+        ("minCpu=1.5&maxCpu=4.5".to_owned(), "Alpha"),
         ("minMemoryGiB=8&maxDiskGiB=10".to_owned(), "Alpha"),
         ("minGpu=0&maxGpu=0".to_owned(), "Alpha beta"),
         ("minGpu=1".to_owned(), ""),
@@ -76,7 +77,9 @@ async fn filters_of_the_wire_reach_the_store() {
         (format!("createdAtAfter={start}"), "Alpha beta"),
         ("createdAtBefore=2020-01-01T00:00:00.000006%2B0000".to_owned(), ""),
         ("lastEventAfter=2099-01-01".to_owned(), ""),
-        ("autoDestroyAtAfter=2020-01-01T00:00:00Z".to_owned(), ""),
+        ("autoDestroyAtAfter=2020-01-01T00:00:00Z".to_owned(), "beta"),
+        ("autoDestroyAtBefore=2020-01-01T00:00:00Z".to_owned(), ""),
+        ("autoDestroyAtBefore=2099-01-01T00:00:00Z".to_owned(), "beta"),
         ("includeWarm=true&includeErroredDeleted=true".to_owned(), "Alpha beta"),
     ];
     for (query, expected) in cases {
@@ -127,4 +130,27 @@ async fn a_list_is_of_ones_own_organization() {
     let stranger = world.organization("Other").await;
     let list = world.call(Method::GET, "/api/sandbox", &stranger, None).await;
     assert_eq!((list.status, &list.body["items"]), (StatusCode::OK, &json!([])));
+}
+
+#[tokio::test]
+async fn a_list_is_sorted_by_everything_that_it_can_be() {
+    let world = World::start().await;
+    world.sandbox(json!({"name": "Alpha", "snapshot": "paddock-large"})).await;
+    let made = world.get("/api/sandbox/Alpha").await.body["lastActivityAt"].clone();
+    world.until_later_than(&made).await;
+    world.sandbox(json!({"name": "beta"})).await;
+    for (sort, expected) in [
+        ("name", "Alpha beta"),
+        ("cpu", "beta Alpha"),
+        ("memoryGib", "beta Alpha"),
+        ("diskGib", "beta Alpha"),
+        ("lastActivityAt", "Alpha beta"),
+        ("createdAt", "Alpha beta"),
+    ] {
+        let upwards = world.get(&format!("/api/sandbox?sort={sort}&order=asc")).await.body;
+        assert_eq!(names(&upwards).join(" "), expected, "{sort}");
+        let downwards = world.get(&format!("/api/sandbox?sort={sort}")).await.body;
+        let reversed: Vec<&str> = expected.split(' ').rev().collect();
+        assert_eq!(names(&downwards), reversed, "{sort}: descending unless said");
+    }
 }

@@ -96,10 +96,12 @@ class FigureReporter:
             if png in self.seen:
                 return
             self.seen.add(png)
-            line = chart_line(describe_figure(figure, png))
+            self.publish(describe_figure(figure, png))
         except Exception as error:  # A figure that cannot be drawn must not end the program.
             print(f"warning: a figure could not be shown: {error}", file=sys.stderr)
-            return
+
+    def publish(self, chart):
+        line = chart_line(chart)
         # The line end before the marker is removed by the toolbox together with the line: nobody
         # can know here whether the output stands at the beginning of a line.
         sys.stdout.flush()

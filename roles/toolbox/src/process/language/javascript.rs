@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io;
 
 use super::Program;
+use crate::memory_file::memory_file;
 use crate::process::artifacts::Author;
-use crate::process::script::memory_file;
 
 /// Drops the place of the script's name, so that `process.argv.slice(1)` is the arguments. It stands
 /// on the program's own first line, so that line numbers in messages are right.
@@ -15,7 +15,7 @@ pub(super) fn prepare(code: &str, arguments: Vec<String>) -> io::Result<Program>
     Ok(Program {
         name: "node".into(),
         arguments: std::iter::once("-".into()).chain(arguments.into_iter().map(OsString::from)).collect(),
-        source: Some(memory_file(&[prelude(code).as_bytes(), code.as_bytes()])?),
+        source: Some(memory_file("script", &[prelude(code).as_bytes(), code.as_bytes()])?),
         author: Author::Program,
         scratch: None,
     })

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 
+pub(crate) use python::CHART_REPORTER;
 pub(super) use scratch::Scratch;
 
 use super::artifacts::Author;

@@ -4,18 +4,18 @@ use std::ffi::OsString;
 use std::io;
 
 use super::Program;
+use crate::memory_file::memory_file;
 use crate::process::artifacts::Author;
-use crate::process::script::memory_file;
 
 /// What makes `pyplot.show()` report figures. Its last line, the call, is added here.
-const CHART_WRAPPER: &str = include_str!("charts.py");
+pub(crate) const CHART_REPORTER: &str = include_str!("charts.py");
 
 pub(super) fn prepare(code: &str, arguments: Vec<String>) -> io::Result<Program> {
     let (source, author) = if imports_matplotlib(code) {
         let call = format!("run_user_code({:?})\n", base64(code.as_bytes()));
-        (memory_file(&[CHART_WRAPPER.as_bytes(), call.as_bytes()])?, Author::Wrapper)
+        (memory_file("script", &[CHART_REPORTER.as_bytes(), call.as_bytes()])?, Author::Wrapper)
     } else {
-        (memory_file(&[code.as_bytes()])?, Author::Program)
+        (memory_file("script", &[code.as_bytes()])?, Author::Program)
     };
     Ok(Program {
         name: "python3".into(),

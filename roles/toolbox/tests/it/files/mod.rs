@@ -4,5 +4,6 @@ mod bulk_download;
 mod bulk_upload;
 mod change;
 mod download;
+mod find;
 mod look;
 mod upload;

@@ -1,0 +1,27 @@
+//! `POST /sandbox/{sandboxIdOrName}/autostop/{interval}`
+
+use axum::Json;
+use axum::extract::State;
+use paddock_types::AutoStop;
+use paddock_wire_control::{ErrorBody, Sandbox};
+
+use super::show;
+use crate::app::{App, Error, sandbox::settings};
+use crate::auth::extract::SandboxOf;
+use crate::auth::rights::WriteSandboxes;
+use crate::http::read::{Addresses, PathMinutes};
+
+/// After how many minutes of idleness it is stopped; 0 is never.
+#[utoipa::path(post, path = "/sandbox/{sandboxIdOrName}/autostop/{interval}", operation_id = "setAutostopInterval", tag = "sandbox",
+    params(("sandboxIdOrName" = String, Path), ("interval" = f64, Path)),
+    responses((status = 200, body = Sandbox), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn set_auto_stop_interval(
+    State(app): State<App>,
+    SandboxOf { sandbox, .. }: SandboxOf<WriteSandboxes>,
+    PathMinutes(minutes): PathMinutes,
+    Addresses(urls): Addresses,
+) -> Result<Json<Sandbox>, Error> {
+    let interval = AutoStop::from_wire(minutes).map_err(|error| Error::Invalid(error.to_string()))?;
+    let record = settings::set_auto_stop(&app, &sandbox, interval).await?;
+    Ok(Json(show(&app, record, &urls)))
+}

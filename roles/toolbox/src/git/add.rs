@@ -1,0 +1,21 @@
+//! `POST /git/add`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use paddock_wire_toolbox::{GitAddRequest, GitOperation};
+
+use super::call::call;
+use super::resolve;
+use crate::http::{ApiError, Json};
+use crate::toolbox::Shared;
+
+pub(crate) async fn add(
+    State(shared): State<Arc<Shared>>,
+    Json(mut request): Json<GitAddRequest>,
+) -> Result<Response, ApiError> {
+    resolve(&shared, &mut request.path)?;
+    call(&shared, StatusCode::OK, GitOperation::Add(request), false).await
+}

@@ -1,0 +1,21 @@
+//! `POST /git/checkout`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use paddock_wire_toolbox::{GitCheckoutRequest, GitOperation};
+
+use super::call::call;
+use super::resolve;
+use crate::http::{ApiError, Json};
+use crate::toolbox::Shared;
+
+pub(crate) async fn checkout(
+    State(shared): State<Arc<Shared>>,
+    Json(mut request): Json<GitCheckoutRequest>,
+) -> Result<Response, ApiError> {
+    resolve(&shared, &mut request.path)?;
+    call(&shared, StatusCode::OK, GitOperation::Checkout(request), false).await
+}

@@ -1,0 +1,21 @@
+//! `POST /git/pull`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use paddock_wire_toolbox::{GitOperation, GitPullRequest};
+
+use super::call::call;
+use super::resolve;
+use crate::http::{ApiError, Json};
+use crate::toolbox::Shared;
+
+pub(crate) async fn pull(
+    State(shared): State<Arc<Shared>>,
+    Json(mut request): Json<GitPullRequest>,
+) -> Result<Response, ApiError> {
+    resolve(&shared, &mut request.path)?;
+    call(&shared, StatusCode::OK, GitOperation::Pull(request), false).await
+}

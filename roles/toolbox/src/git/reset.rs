@@ -1,0 +1,21 @@
+//! `POST /git/reset`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use paddock_wire_toolbox::{GitOperation, GitResetRequest};
+
+use super::call::call;
+use super::resolve;
+use crate::http::{ApiError, Json};
+use crate::toolbox::Shared;
+
+pub(crate) async fn reset(
+    State(shared): State<Arc<Shared>>,
+    Json(mut request): Json<GitResetRequest>,
+) -> Result<Response, ApiError> {
+    resolve(&shared, &mut request.path)?;
+    call(&shared, StatusCode::OK, GitOperation::Reset(request), false).await
+}
