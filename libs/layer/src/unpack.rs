@@ -383,7 +383,10 @@ fn names(path: &[u8]) -> Result<Vec<CString>, &'static str> {
         match name {
             b"" | b"." => {}
             b".." => return Err("its name leads out of the target"),
-            name if name.len() > 255 => return Err("its name is longer than 255 bytes"),
+            // The mark of a deleted file is longer than the name that it stands for.
+            name if name.strip_prefix(GONE).unwrap_or(name).len() > 255 => {
+                return Err("its name is longer than 255 bytes");
+            }
             name => names.push(CString::new(name).map_err(|_| "its name holds a zero")?),
         }
     }

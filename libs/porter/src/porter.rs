@@ -427,8 +427,10 @@ fn hear(
             if half.is_heard {
                 on(at, Heard::End)?;
                 let is_well = half.child.wait().map_err(Error::io("wait for a porter"))?.success();
-                let is_echo = matches!(&half.last, Some(Said::Failed(failure)) if failure.why.is_echo());
-                if !is_well && !is_echo {
+                // Whether a stream that is refused is the right one is the carrier's to say, at its end.
+                let may_go_on = matches!(&half.last, Some(Said::Failed(failure))
+                    if failure.why.is_echo() || failure.why == Why::Refused);
+                if !is_well && !may_go_on {
                     for other in halves.iter_mut().filter(|half| !half.is_heard) {
                         other.child.kill().map_err(Error::io("end a porter"))?;
                     }
@@ -470,16 +472,22 @@ impl Half {
 
 /// The carrier's last word, or the failure that explains the others. The last half is the carrier.
 fn verdict<const N: usize>(mut halves: [Half; N], key: &ObjectKey) -> Result<Said, Error> {
+    let mut failures = Vec::new();
     let mut echoes = Vec::new();
     let mut silent = Vec::new();
     for half in &mut halves {
         let status = half.child.wait().map_err(Error::io("wait for a porter"))?;
         match half.last.take() {
             Some(Said::Failed(failure)) if failure.why.is_echo() => echoes.push(failure),
-            Some(Said::Failed(failure)) => return Err(Error::told(failure, key)),
+            Some(Said::Failed(failure)) => failures.push(failure),
             said if status.success() => half.last = said,
             _ => silent.push(status),
         }
+    }
+    // Damage explains whatever was thought of the content.
+    failures.sort_by_key(|failure| failure.why != Why::Damaged);
+    if let Some(failure) = failures.into_iter().next() {
+        return Err(Error::told(failure, key));
     }
     if let Some(status) = silent.first() {
         return Err(Error::Failed { detail: format!("a porter was ended by {status}") });

@@ -168,6 +168,21 @@ fn a_name_that_looks_like_a_mark_is_refused_in_a_layer_and_kept_in_an_archive() 
     assert_eq!(names(inventory::of(&restored)), names(inventory::of(&volume)));
 }
 
+/// The mark of such a name is longer than any file's name may be, and is none in a stream.
+#[test]
+fn the_longest_names_can_be_deleted() {
+    let temporary = tempfile::tempdir().unwrap();
+    let [from, to] = ["from", "to"].map(|name| temporary.path().join(name));
+    [&from, &to].iter().for_each(|path| fs::create_dir(path).unwrap());
+    for length in [251, 252, 255] {
+        gone(&from.join("n".repeat(length)));
+    }
+    let bytes = pack(&from, Form::Layer).unwrap();
+    unpack(&to, Form::Layer, &bytes, GENEROUS).unwrap();
+    assert_eq!(fs::read_dir(&to).unwrap().count(), 3);
+    assert_eq!(pack(&to, Form::Layer).unwrap(), bytes);
+}
+
 #[test]
 fn the_head_of_a_file_beyond_eight_gibibytes_is_read_back() {
     let temporary = tempfile::tempdir().unwrap();

@@ -97,9 +97,13 @@ fn fetch(store: &dyn ObjectStore, key: &ObjectKey, expected: Digest, says: &File
         if count == 0 {
             break;
         }
-        output
-            .write_all(buffer.get(..count).unwrap_or_default())
-            .map_err(|error| Failure::new(Why::OtherHalf, &error))?;
+        if let Err(error) = output.write_all(buffer.get(..count).unwrap_or_default()) {
+            // An unpacker that refuses the stream may do so because the object is damaged: its sum says.
+            return Err(match io::copy(&mut decoder.finish(), &mut io::sink()) {
+                Ok(_) => Failure::new(Why::OtherHalf, &error),
+                Err(damage) => unreadable(&damage),
+            });
+        }
         stream_bytes += count as u64;
         let fetched = decoder.get_ref().get_ref().bytes;
         if fetched - told >= paddock_driver_object::PART_BYTES as u64 {

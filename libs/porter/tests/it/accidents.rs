@@ -42,14 +42,14 @@ fn a_damaged_object_is_named_whatever_its_damage() {
     let exported = export(&porter, &stage.filled()).unwrap();
     let object = stage.objects().join("objects/archives/one~");
     let whole = fs::read(&object).unwrap();
-    for (name, position) in
-        [("head", 0), ("middle", whole.len() / 2), ("end", exported.size_bytes as usize - 1)]
-    {
+    let size = exported.size_bytes as usize;
+    // Some of these the decompression notices, some the unpacker, and some only the sum.
+    for position in (0..size).step_by((size / 40).max(1)).chain([size - 1]) {
         let mut damaged = whole.clone();
         damaged[position] ^= 0x10;
         fs::write(&object, &damaged).unwrap();
-        let error = import(&porter, &exported, &stage.volume(name)).unwrap_err();
-        assert!(matches!(error, Error::Damaged { .. }), "{name}: {error:?}");
+        let error = import(&porter, &exported, &stage.volume(&position.to_string())).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "at {position}: {error:?}");
     }
     fs::write(&object, &whole).unwrap();
     let other = of(exported.size_bytes, Digest::of(b"something else"));
