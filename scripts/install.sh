@@ -36,6 +36,10 @@ mkfs.ext4                e2fsprogs
 ip                       iproute2
 s3fs                     s3fs
 /usr/lib/postgresql      postgresql
+docker-registry          docker-registry
+skopeo                   skopeo
+umoci                    umoci
+/bin/busybox             busybox-static
 "
 fi
 

@@ -14,6 +14,9 @@
 //!      └── past its deadline, or failure reported ──▶ error; maintenance returns to where it began
 //! ```
 //!
+//! One whose image is being built (`pending_build`, `building_snapshot`) is told to no runner; the build's end makes it
+//! `creating`, or `build_failed`.
+//!
 //! Invariants: every state on the way somewhere has a deadline; nothing leaves `destroyed`; while
 //! the host is unknown nothing is concluded from it; an observation counts only if it answers the
 //! newest wish; when the wish and what is seen agree, that is so, whatever was recorded before;
@@ -227,6 +230,16 @@ pub const fn deadline(state: SandboxState) -> Option<Duration> {
 pub fn plan(sandbox: &Sandbox, observed: Observed, times: Times) -> Step {
     if sandbox.awaits_parent && sandbox.state != SandboxState::Destroyed {
         return await_parent(times);
+    }
+    let is_building = matches!(sandbox.state, SandboxState::PendingBuild | SandboxState::BuildingSnapshot);
+    if sandbox.desired != DesiredState::Destroyed {
+        if is_building {
+            return await_build(sandbox, times);
+        }
+        // There is nothing that it could be made of.
+        if sandbox.state == SandboxState::BuildFailed {
+            return Step::Nothing;
+        }
     }
     let seen = match observed {
         Observed::Unknown => return wait_blindly(sandbox, times),
@@ -492,6 +505,15 @@ fn await_parent(times: Times) -> Step {
     // The task has the same time, and may begin a little later.
     let end = times.since + 2 * deadline(SandboxState::Forking).unwrap_or_default();
     if times.now >= end { Step::Record(Change::ForgetParent) } else { Step::WaitUntil(end) }
+}
+
+/// One whose image is being built: no runner is told of it. The build ends it, or time does.
+fn await_build(sandbox: &Sandbox, times: Times) -> Step {
+    let end = times.since + deadline(sandbox.state).unwrap_or_default();
+    if times.now >= end {
+        return Step::Record(Change::Fail(Failure::Overdue(sandbox.state)));
+    }
+    Step::WaitUntil(end)
 }
 
 fn reached(sandbox: &Sandbox, state: SandboxState) -> Step {

@@ -15,6 +15,7 @@ use crate::{Store, StoreError, constants, snapshot};
 
 constants! {
     ADD = "INSERT INTO layer (id, removing, created_at) VALUES ($1, 0, $2)";
+    ENSURE = "INSERT INTO layer (id, removing, created_at) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING";
     FORGET = "DELETE FROM layer WHERE id = $1";
     HOLD = "UPDATE layer SET removing = 0 WHERE id = $1 AND removing = 0";
     CLAIM = "UPDATE layer SET removing = 1 WHERE id = $1";
@@ -42,6 +43,11 @@ impl Store {
 /// Notes a layer that is about to be written.
 pub(crate) async fn add(conn: &mut Conn, id: ObjectId, now: Timestamp) -> Result<(), StoreError> {
     conn.execute(ADD, &[Value::spelled(id), now.into()]).await.map(drop)
+}
+
+/// Notes a layer that several may write at once, each the same bytes, unless it is on record.
+pub(crate) async fn ensure(conn: &mut Conn, id: ObjectId, now: Timestamp) -> Result<(), StoreError> {
+    conn.execute(ENSURE, &[Value::spelled(id), now.into()]).await.map(drop)
 }
 
 pub(crate) async fn forget(conn: &mut Conn, id: ObjectId) -> Result<(), StoreError> {

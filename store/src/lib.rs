@@ -14,6 +14,7 @@ mod layer;
 mod meta;
 mod migrate;
 mod organization;
+mod registry;
 pub mod sandbox;
 mod snapshot;
 mod store;
@@ -22,12 +23,16 @@ mod user;
 mod value;
 mod volume;
 mod warm_pool;
+mod workshop;
 
 pub use api_key::{ApiKeyRecord, KeyHash};
 pub use error::StoreError;
 pub use organization::{NewOrganization, OrganizationRecord, Role};
+pub use registry::{RegistryChange, RegistryRecord};
 pub use sandbox::SandboxRecord;
-pub use snapshot::{NewSnapshot, SnapshotPage, SnapshotQuery, SnapshotRecord, SnapshotSort};
+pub use snapshot::{
+    InsertSnapshotOutcome, Made, NewSnapshot, SnapshotPage, SnapshotQuery, SnapshotRecord, SnapshotSort,
+};
 pub use store::Store;
 pub use url::{InvalidStoreUrl, StoreUrl};
 pub use user::UserRecord;
@@ -60,10 +65,12 @@ pub fn statements() -> Vec<(&'static str, &'static str)> {
         layer::STATEMENTS,
         meta::STATEMENTS,
         organization::STATEMENTS,
+        registry::STATEMENTS,
         snapshot::STATEMENTS,
         user::STATEMENTS,
         volume::STATEMENTS,
         warm_pool::STATEMENTS,
+        workshop::STATEMENTS,
     ]
     .into_iter()
     .chain(sandbox::STATEMENTS)

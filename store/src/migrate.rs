@@ -17,6 +17,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "snapshots of sandboxes", include_str!("../migrations/0004_snapshot_of_a_sandbox.sql")),
     (5, "volumes", include_str!("../migrations/0005_volumes.sql")),
     (6, "warm pools and links", include_str!("../migrations/0006_warm_pools_links.sql")),
+    (7, "images", include_str!("../migrations/0007_images.sql")),
+    (9, "registries", include_str!("../migrations/0009_registries.sql")),
 ];
 
 /// What the engines call differently, by the word that stands for it.

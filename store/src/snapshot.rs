@@ -1,17 +1,21 @@
 //! Snapshots: what sandboxes are made from.
 
+use std::collections::BTreeSet;
+
 use paddock_types::{
-    Cores, Gib, OrganizationId, OsUser, Resources, RootRef, SandboxId, SnapshotId, SnapshotState, Timestamp,
+    BuildInfo, Cores, Gib, ImageConfig, ObjectId, OrganizationId, OsUser, Resources, RootRef, SandboxId,
+    SnapshotId, SnapshotState, Timestamp,
 };
 
 use crate::engine::Conn;
+use crate::sandbox::{json, read_json, read_optional_json};
 use crate::value::{Row, Value, unsigned};
 use crate::{Order, Store, StoreError, constants, layer};
 
 macro_rules! columns {
     () => {
         "id, organization_id, name, alias, root, default_user, cpu, memory, disk, state, error_reason, \
-         size_bytes, created_at, updated_at, last_used_at, source_sandbox_id"
+         size_bytes, created_at, updated_at, last_used_at, source_sandbox_id, image_name, image, build, deactivated_at"
     };
 }
 
@@ -20,8 +24,8 @@ constants! {
                      cpu, memory, disk, state, created_at, updated_at) \
                      VALUES ($1, NULL, '', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT DO NOTHING";
     INSERT = "INSERT INTO snapshot (id, organization_id, owner, name, name_folded, root, default_user, cpu, memory, disk, \
-              state, created_at, updated_at, source_sandbox_id) \
-              VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12) ON CONFLICT DO NOTHING";
+              state, created_at, updated_at, source_sandbox_id, image_name, image, build, size_bytes) \
+              VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING";
     // The organization's own before a shared one, a name before an alias.
     BY_NAME = concat!("SELECT ", columns!(), " FROM snapshot WHERE owner IN ($1, '') AND (name = $2 OR alias = $2) \
                ORDER BY (owner = '') ASC, (name = $2) DESC LIMIT 1");
@@ -36,6 +40,24 @@ constants! {
     SET_SIZE = "UPDATE snapshot SET size_bytes = $2 WHERE root = $1 AND source_sandbox_id IS NOT NULL AND state = 'active'";
     FINISH = concat!("UPDATE snapshot SET state = $2, error_reason = $3, root = $4, updated_at = $5, size_bytes = $6 \
               WHERE id = $1 AND state = 'snapshotting' RETURNING ", columns!());
+    ANY = concat!("SELECT ", columns!(), " FROM snapshot WHERE id = $1");
+    UNREADY = concat!("SELECT ", columns!(), " FROM snapshot WHERE state IN ('pending', 'pulling', 'building') AND owner <> '' ORDER BY id");
+    BEGIN_PULL = concat!("UPDATE snapshot SET state = 'pulling', root = $2, image = $3, default_user = $4, updated_at = $5 \
+                  WHERE id = $1 AND state IN ('pending', 'pulling', 'building') RETURNING ", columns!());
+    FINISH_MAKING = concat!("UPDATE snapshot SET state = $2, error_reason = $3, root = $4, image = $5, default_user = $6, \
+                     size_bytes = $7, updated_at = $8, last_used_at = $8 \
+                     WHERE id = $1 AND state IN ('pending', 'pulling', 'building') RETURNING ", columns!());
+    // From one state to another, and only so.
+    MOVE = concat!("UPDATE snapshot SET state = $3, error_reason = NULL, updated_at = $4, \
+            deactivated_at = CASE WHEN $3 = 'inactive' THEN $4 ELSE deactivated_at END \
+            WHERE id = $1 AND state = $2 RETURNING ", columns!());
+    UNUSED_SINCE = concat!("SELECT ", columns!(), " FROM snapshot WHERE owner <> '' AND state = 'active' \
+                    AND COALESCE(last_used_at, created_at) < $1 ORDER BY id LIMIT 100");
+    // The oldest of an organization's beyond the newest so many.
+    BEYOND = concat!("SELECT ", columns!(), " FROM snapshot WHERE owner = $1 AND state = 'active' \
+              ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC LIMIT 100 OFFSET $2");
+    INACTIVE_ROOTS = "SELECT DISTINCT root FROM snapshot WHERE state = 'inactive'";
+    READY_ROOTS = "SELECT DISTINCT root FROM snapshot WHERE state <> 'inactive'";
     REMOVE = concat!("DELETE FROM snapshot WHERE owner = $1 AND id = $2 RETURNING ", columns!());
     ROOTS = "SELECT DISTINCT root FROM snapshot";
     HOLD_ORGANIZATION = "UPDATE organization SET updated_at = updated_at WHERE id = $1";
@@ -74,6 +96,40 @@ pub struct SnapshotRecord {
     pub last_used_at: Option<Timestamp>,
     /// The sandbox that it was taken from.
     pub source: Option<SandboxId>,
+    /// The image that it is made from, as its maker named it.
+    pub image_name: Option<String>,
+    /// What its image says.
+    pub image: ImageConfig,
+    /// What it is built from.
+    pub build: Option<BuildInfo>,
+    /// Since when it is inactive, or when it last was.
+    pub deactivated_at: Option<Timestamp>,
+}
+
+/// What became of an insertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InsertSnapshotOutcome {
+    /// It is on record.
+    Done,
+    /// Its organization has a snapshot of that name; nothing was written.
+    NameTaken,
+    /// Its organization has as many as it may; nothing was written.
+    TooMany,
+    /// A layer of its root file system is being removed; nothing was written.
+    RootGone,
+}
+
+/// What a snapshot is made of, once that is known.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Its root file system.
+    pub root: RootRef,
+    /// What its image says.
+    pub image: ImageConfig,
+    /// As whom a sandbox runs when its maker names nobody.
+    pub default_user: OsUser,
+    /// What it takes on a host's disk, if known.
+    pub size_bytes: Option<u64>,
 }
 
 /// A snapshot of everybody's that is to be there.
@@ -164,6 +220,10 @@ impl SnapshotRecord {
             updated_at: row.time("updated_at")?,
             last_used_at: row.optional_time("last_used_at")?,
             source: row.optional_parse("source_sandbox_id")?,
+            image_name: row.optional_text("image_name")?,
+            image: read_json(&mut row, "image")?,
+            build: read_optional_json(&mut row, "build")?,
+            deactivated_at: row.optional_time("deactivated_at")?,
         })
     }
 }
@@ -312,6 +372,192 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Adds a snapshot of an organization's, if its name is free, it has fewer than `most`, and no layer of its root file
+    /// system is being removed.
+    pub async fn insert_snapshot(
+        &self,
+        most: u64,
+        snapshot: SnapshotRecord,
+    ) -> Result<InsertSnapshotOutcome, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                if count_own(conn, &snapshot).await? >= most {
+                    return Ok(InsertSnapshotOutcome::TooMany);
+                }
+                if !layer::hold(conn, &snapshot.root).await? {
+                    return Ok(InsertSnapshotOutcome::RootGone);
+                }
+                let is_new = insert(conn, &snapshot).await?;
+                Ok(if is_new { InsertSnapshotOutcome::Done } else { InsertSnapshotOutcome::NameTaken })
+            })
+        })
+        .await
+    }
+
+    /// One snapshot, whosever it is. For work that nobody asked for by name.
+    pub async fn load_any_snapshot(&self, id: SnapshotId) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.read_point(move |conn| {
+            Box::pin(async move {
+                conn.query_optional(ANY, &[Value::spelled(id)]).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// Every snapshot of an organization's that is still to be made.
+    pub async fn unready_snapshots(&self) -> Result<Vec<SnapshotRecord>, StoreError> {
+        self.read_scan(|conn| Box::pin(async move { read_all(conn.query(UNREADY, &[]).await?) })).await
+    }
+
+    /// Notes what a snapshot is going to be made of, before its layers are fetched: from here on they are not removed.
+    /// `None`: it is not being made any more, or one of its layers is just being removed.
+    pub async fn begin_pull(
+        &self,
+        id: SnapshotId,
+        made: Made,
+        now: Timestamp,
+    ) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                for layer in &made.root.layers {
+                    layer::ensure(conn, layer.id, now).await?;
+                }
+                if !layer::hold(conn, &made.root).await? {
+                    return Ok(None);
+                }
+                let values = [
+                    Value::spelled(id),
+                    Value::spelled(&made.root),
+                    json(Some(&made.image))?,
+                    Value::spelled(&made.default_user),
+                    now.into(),
+                ];
+                conn.query_optional(BEGIN_PULL, &values).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// Ends the making of a snapshot: it is active, or failed for a reason, in the state that says so. `None` if it is not being made.
+    pub async fn finish_making(
+        &self,
+        id: SnapshotId,
+        outcome: Result<Made, (SnapshotState, String)>,
+        now: Timestamp,
+    ) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let gone = || Err((SnapshotState::Error, "one of its layers has been removed".to_owned()));
+                let outcome = match outcome {
+                    Ok(made) if !layer::hold(conn, &made.root).await? => gone(),
+                    outcome => outcome,
+                };
+                let (state, reason, made) = match outcome {
+                    Ok(made) => (SnapshotState::Active, None, made),
+                    Err((state, reason)) => (state, Some(reason), Made::nothing()),
+                };
+                let values = [
+                    Value::spelled(id),
+                    Value::spelled(state),
+                    reason.into(),
+                    Value::spelled(&made.root),
+                    json(Some(&made.image))?,
+                    Value::spelled(&made.default_user),
+                    made.size_bytes.map_or(Value::Null, unsigned),
+                    now.into(),
+                ];
+                conn.query_optional(FINISH_MAKING, &values).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// Moves a snapshot from one state to another. `None` if it is not in the first.
+    pub async fn move_snapshot(
+        &self,
+        id: SnapshotId,
+        from: SnapshotState,
+        to: SnapshotState,
+        now: Timestamp,
+    ) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.write(move |conn| {
+            Box::pin(async move {
+                let values = [Value::spelled(id), Value::spelled(from), Value::spelled(to), now.into()];
+                conn.query_optional(MOVE, &values).await?.map(SnapshotRecord::read).transpose()
+            })
+        })
+        .await
+    }
+
+    /// Active snapshots of organizations' of which nothing was made since `since`; at most 100.
+    pub async fn snapshots_unused_since(&self, since: Timestamp) -> Result<Vec<SnapshotRecord>, StoreError> {
+        self.read_scan(move |conn| {
+            Box::pin(async move { read_all(conn.query(UNUSED_SINCE, &[since.into()]).await?) })
+        })
+        .await
+    }
+
+    /// Active snapshots of an organization beyond the `kept` that were used last; at most 100.
+    pub async fn snapshots_beyond(
+        &self,
+        organization: OrganizationId,
+        kept: u64,
+    ) -> Result<Vec<SnapshotRecord>, StoreError> {
+        self.read_scan(move |conn| {
+            Box::pin(async move {
+                let values = [Value::spelled(organization), unsigned(kept)];
+                read_all(conn.query(BEYOND, &values).await?)
+            })
+        })
+        .await
+    }
+
+    /// The layers that only inactive snapshots are made of: no host needs them now.
+    pub async fn layers_of_inactive(&self) -> Result<Vec<ObjectId>, StoreError> {
+        self.read_scan(|conn| {
+            Box::pin(async move {
+                let mut idle = layer_ids(conn.query(INACTIVE_ROOTS, &[]).await?)?;
+                if idle.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let used = layer_ids(conn.query(READY_ROOTS, &[]).await?)?;
+                idle.retain(|id| !used.contains(id));
+                let roots = crate::sandbox::roots_in_use(conn).await?;
+                for layer in roots.into_iter().flat_map(|root| root.layers) {
+                    idle.remove(&layer.id);
+                }
+                Ok(idle.into_iter().collect())
+            })
+        })
+        .await
+    }
+}
+
+impl Made {
+    fn nothing() -> Self {
+        Self {
+            root: RootRef::EMPTY,
+            image: ImageConfig::default(),
+            default_user: OsUser::root(),
+            size_bytes: None,
+        }
+    }
+}
+
+fn read_all(rows: Vec<Row>) -> Result<Vec<SnapshotRecord>, StoreError> {
+    rows.into_iter().map(SnapshotRecord::read).collect()
+}
+
+fn layer_ids(rows: Vec<Row>) -> Result<BTreeSet<ObjectId>, StoreError> {
+    let mut ids = BTreeSet::new();
+    for mut row in rows {
+        let root: RootRef = row.parse("root")?;
+        ids.extend(root.layers.into_iter().map(|layer| layer.id));
+    }
+    Ok(ids)
+}
+
 /// Adds a snapshot of an organization's. `false`: it has one of that name.
 pub(crate) async fn insert(conn: &mut Conn, new: &SnapshotRecord) -> Result<bool, StoreError> {
     let values = [
@@ -327,6 +573,10 @@ pub(crate) async fn insert(conn: &mut Conn, new: &SnapshotRecord) -> Result<bool
         Value::spelled(new.state),
         new.created_at.into(),
         new.source.map_or(Value::Null, Value::spelled),
+        new.image_name.as_deref().into(),
+        json(Some(&new.image))?,
+        json(new.build.as_ref())?,
+        new.size_bytes.map_or(Value::Null, unsigned),
     ];
     Ok(conn.execute(INSERT, &values).await? > 0)
 }

@@ -65,6 +65,21 @@ fn python_moves_a_gibibyte_and_its_checksum_stays() {
 }
 
 #[test]
+fn python_makes_sandboxes_and_snapshots_of_images_and_builds() {
+    python("images");
+}
+
+#[test]
+fn python_builds_on_the_image_that_it_takes_by_itself() {
+    python("declarative");
+}
+
+#[test]
+fn typescript_makes_sandboxes_and_snapshots_of_images_and_builds() {
+    typescript("images");
+}
+
+#[test]
 fn python_sees_typed_errors() {
     python("errors");
 }

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
 
 mod bucket_volumes;
+mod builds;
 mod cycles;
 mod host;
 mod leftovers;

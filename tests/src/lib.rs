@@ -6,6 +6,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
 
+/// A registry for all tests of one run, filled, which the shared server takes for Docker Hub.
+pub mod registry {
+    pub use paddock_testkit::registry::{Registry, SHARED};
+}
+
 pub mod api;
 pub mod leftovers;
 pub mod passage;

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Uuid, Variant, Version};
+
+use crate::Sha256;
 
 /// A text that is not a UUID where an id was wanted.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +100,10 @@ id!(
 );
 
 id!(
+    /// One registry of images that an organization has credentials for.
+    RegistryId, "registry"
+);
+id!(
     /// One warm pool.
     WarmPoolId, "warm pool"
 );
@@ -111,6 +117,24 @@ id!(
     ObjectId, "object"
 );
 
+impl ObjectId {
+    /// The id of content that is known by its sum, so that the same content has the same name whoever brings it: the
+    /// first half of the sum, as a UUID of version 8 (of one's own making). Random ids are of version 4, so none of them
+    /// is one of these; two sums with one id are as unlikely as two random ids that are equal.
+    pub fn of_content(sum: &Sha256) -> Self {
+        // A sum holds 64 such digits, so there always is a number.
+        let half = sum.as_str().get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok());
+        let bytes = half.unwrap_or_default().to_be_bytes();
+        let builder = uuid::Builder::from_bytes(bytes).with_variant(Variant::RFC4122);
+        Self(builder.with_version(Version::Custom).into_uuid())
+    }
+
+    /// Whether [`ObjectId::of_content`] made it.
+    pub fn is_of_content(self) -> bool {
+        self.0.get_version() == Some(Version::Custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +143,17 @@ mod tests {
     fn an_id_survives_its_text_form() {
         let id = SandboxId::random();
         assert_eq!(id.to_string().parse::<SandboxId>().unwrap(), id);
+    }
+
+    #[test]
+    fn content_has_one_id_and_it_is_no_random_one() {
+        let sum = |digits: &str| Sha256::try_from(digits.repeat(64 / digits.len())).unwrap();
+        let id = ObjectId::of_content(&sum("0123456789abcdef"));
+        assert_eq!(id.to_string(), "01234567-89ab-8def-8123-456789abcdef");
+        assert_eq!(id, ObjectId::of_content(&sum("0123456789abcdef")));
+        assert_ne!(id, ObjectId::of_content(&sum("f")));
+        assert!(id.is_of_content() && !ObjectId::random().is_of_content());
+        assert_eq!(id.to_string().parse::<ObjectId>().unwrap(), id);
     }
 
     #[test]

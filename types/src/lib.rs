@@ -3,7 +3,9 @@
 //! No I/O, no clock, no wire format of the public API (that is `wire/control`). A value of one of
 //! these types has been checked: what exists, is valid.
 
+mod build;
 mod id;
+mod image;
 mod name;
 mod permission;
 mod port;
@@ -17,10 +19,12 @@ mod task;
 mod time;
 mod volume;
 
+pub use build::BuildInfo;
 pub use id::{
-    ApiKeyId, CopyId, ObjectId, OrganizationId, ParseIdError, RunnerId, SandboxId, SnapshotId, TaskId,
-    UserId, VolumeId, WarmPoolId,
+    ApiKeyId, CopyId, ObjectId, OrganizationId, ParseIdError, RegistryId, RunnerId, SandboxId, SnapshotId,
+    TaskId, UserId, VolumeId, WarmPoolId,
 };
+pub use image::{ImageConfig, InvalidImage};
 pub use name::{EnvName, InvalidName, OsUser};
 pub use permission::Permission;
 pub use port::parse_port;
@@ -34,4 +38,4 @@ pub use task::{BackupState, InvalidSha256, Sha256, StoredObject, TaskKind};
 pub use time::{
     AutoArchive, AutoDelete, AutoPause, AutoStop, InvalidInterval, Minutes, TimeToLive, Timestamp,
 };
-pub use volume::{InvalidMount, MountPath, Subpath, VolumeMount, VolumeName, VolumeState};
+pub use volume::{InvalidMount, MountPath, ScratchMount, Subpath, VolumeMount, VolumeName, VolumeState};

@@ -22,6 +22,11 @@ impl InvalidName {
 pub struct OsUser(String);
 
 impl OsUser {
+    /// Whoever may do everything inside.
+    pub fn root() -> Self {
+        Self("root".to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

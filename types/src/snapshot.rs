@@ -9,6 +9,7 @@ use crate::spelled::spelled;
 use crate::{Cores, Gib, Resources, Sha256, StoredObject};
 
 const BUILTIN: &str = "builtin";
+const EMPTY: &str = "empty";
 
 spelled! {
     /// A snapshot's state as clients see it (reference schema `SnapshotState`).
@@ -81,7 +82,7 @@ impl BuiltinSnapshot {
 
 /// The root file system of a snapshot, as a runner knows it: never a path, always names that the runner maps to some.
 ///
-/// Written as `builtin`, and for each layer above it `+<object>:<sha256>:<bytes>`, lowest first.
+/// Written as `builtin` or `empty`, and for each layer above it `+<object>:<sha256>:<bytes>`, lowest first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RootRef {
@@ -96,6 +97,8 @@ pub struct RootRef {
 pub enum RootBase {
     /// The one that is made on the host from the distribution's packages.
     Builtin,
+    /// Nothing: everything is in the layers, as in images.
+    Empty,
 }
 
 /// A text that is no root file system of a kind that this version knows.
@@ -106,6 +109,9 @@ pub struct UnknownRoot(String);
 impl RootRef {
     /// The built-in one, with nothing above it.
     pub const BUILTIN: Self = Self { base: RootBase::Builtin, layers: Vec::new() };
+
+    /// Nothing at all.
+    pub const EMPTY: Self = Self { base: RootBase::Empty, layers: Vec::new() };
 
     /// The most layers above a base. Each costs every start of a sandbox a mount; the kernel takes 500.
     pub const MOST_LAYERS: usize = 100;
@@ -122,6 +128,7 @@ impl fmt::Display for RootRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.base {
             RootBase::Builtin => f.write_str(BUILTIN)?,
+            RootBase::Empty => f.write_str(EMPTY)?,
         }
         self.layers
             .iter()
@@ -135,12 +142,14 @@ impl FromStr for RootRef {
     fn from_str(text: &str) -> Result<Self, UnknownRoot> {
         let unknown = || UnknownRoot(text.chars().take(80).collect());
         let mut parts = text.split('+');
-        if parts.next() != Some(BUILTIN) {
-            return Err(unknown());
-        }
+        let base = match parts.next() {
+            Some(BUILTIN) => RootBase::Builtin,
+            Some(EMPTY) => RootBase::Empty,
+            _ => return Err(unknown()),
+        };
         let layers: Option<Vec<_>> = parts.map(layer).collect();
         match layers {
-            Some(layers) if layers.len() <= Self::MOST_LAYERS => Ok(Self { base: RootBase::Builtin, layers }),
+            Some(layers) if layers.len() <= Self::MOST_LAYERS => Ok(Self { base, layers }),
             _ => Err(unknown()),
         }
     }
@@ -183,7 +192,8 @@ mod tests {
         };
         let one = RootRef::BUILTIN.with_layer(layer(0)).unwrap();
         let two = one.with_layer(layer(u64::MAX)).unwrap();
-        for root in [RootRef::BUILTIN, one.clone(), two] {
+        let image = RootRef::EMPTY.with_layer(layer(7)).unwrap();
+        for root in [RootRef::BUILTIN, RootRef::EMPTY, one.clone(), two, image] {
             assert_eq!(root.to_string().parse::<RootRef>().unwrap(), root);
         }
         assert_eq!(RootRef::BUILTIN.to_string(), "builtin");

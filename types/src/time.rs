@@ -1,8 +1,11 @@
 //! Points in time and lengths of time, as the store keeps them and the wire counts them.
 
+use serde::{Deserialize, Serialize};
+
 /// Milliseconds since 1970 by the wall clock. Only for showing and for ordering across restarts:
 /// deadlines use a clock that jumps do not move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Timestamp(pub i64);
 
 /// Whole minutes, as every interval of a sandbox is given.

@@ -182,6 +182,15 @@ pub struct VolumeMount {
     pub subpath: Option<Subpath>,
 }
 
+/// An empty directory in memory, which counts as the sandbox's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScratchMount {
+    /// Where.
+    pub path: MountPath,
+    /// The most that it holds.
+    pub size_bytes: u64,
+}
+
 /// Checks a path without slashes at its ends.
 fn check_components(path: &str) -> Result<(), &'static str> {
     if path.len() + 2 > LONGEST_PATH {

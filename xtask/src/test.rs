@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use paddock_tests::leftovers::Inventory;
+use paddock_tests::registry::{Registry, SHARED};
 use paddock_tests::server::usual_settings;
 
 use crate::sdk;
@@ -55,9 +56,14 @@ pub(crate) fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Re
     ensure_nextest()?;
     let sdk = sdk::install()?;
     let before = Inventory::take();
-    let mut server = shared_server()?;
-    let counted = nextest(arguments, variables, &server, &sdk);
+    let registry = Registry::start();
+    registry.fill();
+    let mut server = shared_server(&registry)?;
+    let mut variables = variables.to_vec();
+    variables.push((SHARED, registry.host().to_owned()));
+    let counted = nextest(arguments, &variables, &server, &sdk);
     let ended = server.end();
+    drop(registry);
     let (passed, failed) = counted?;
     tally.passed += passed;
     tally.failed += failed;
@@ -73,12 +79,15 @@ pub(crate) fn run_with(arguments: &[String], variables: &[(&str, String)]) -> Re
 }
 
 /// The server that all whole-system tests share: the binary beside this program, of one build with it.
-fn shared_server() -> Result<Server> {
+fn shared_server(registry: &Registry) -> Result<Server> {
     let binary = std::env::current_exe()?.with_file_name("paddock");
     Server::start("shared", &binary, |instance, data| {
         let mut settings = usual_settings(instance, data);
         settings.insert("PADDOCK_POOL_GIB".to_owned(), "12".to_owned());
         settings.insert("PADDOCK_MAX_PIDS".to_owned(), "1024".to_owned());
+        let (mirrors, hub) = registry.as_mirror_of_hub();
+        settings.insert(mirrors.to_owned(), hub);
+        settings.insert("PADDOCK_IMAGES_MIRRORS_ONLY".to_owned(), "yes".to_owned());
         settings
     })
 }

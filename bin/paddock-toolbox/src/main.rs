@@ -3,7 +3,7 @@
 //! Without arguments, or with the image's entrypoint and command after `--`, it is PID 1 under the
 //! contract with the runner; with `--listen <socket path or address>` it serves in the foreground as
 //! whoever starts it; with `git-helper` it is what PID 1 starts for one operation of git, and the only
-//! process that runs the git library.
+//! process that runs the git library; with `build-helper` it is what PID 1 starts to copy files in a build.
 
 use std::error::Error;
 use std::io::Write;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [paddock_toolbox::GIT_HELPER] => paddock_git::run(),
+        [paddock_toolbox::BUILD_HELPER, step] => paddock_assemble::run(step),
         ["--listen", address] => match paddock_toolbox::boot::listen(address) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -10,10 +10,9 @@ use crate::user::User;
 /// The hidden command that porters are.
 pub(crate) const COMMAND: &str = "port";
 
-/// Carries files between sandboxes' volumes and the store of objects, by processes of this program. Reads the store's
-/// secret, which only root may.
-pub(crate) fn porter(config: &Config, user: User) -> Result<Porter> {
-    let store = match &config.objects {
+/// Where objects are kept, with the store's secret, which only root may read.
+pub(crate) fn store(config: &Config) -> Result<StoreConfig> {
+    Ok(match &config.objects {
         Objects::Directory(directory) => StoreConfig::Directory(directory.clone()),
         Objects::S3(s3) => {
             let file = &s3.secret_key_file;
@@ -28,7 +27,12 @@ pub(crate) fn porter(config: &Config, user: User) -> Result<Porter> {
                 prefix: s3.prefix.clone(),
             })
         }
-    };
+    })
+}
+
+/// Carries files between sandboxes' volumes and the store of objects, by processes of this program.
+pub(crate) fn porter(config: &Config, user: User) -> Result<Porter> {
+    let store = store(config)?;
     let program = std::env::current_exe().context("could not find this program's own path")?;
     Ok(Porter::new(PorterConfig {
         program,

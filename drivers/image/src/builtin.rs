@@ -91,7 +91,12 @@ impl Builtin {
 
 impl Images for Builtin {
     fn ensure_base(&self, base: RootBase, progress: &dyn Fn(&str)) -> Result<Root, Error> {
-        let RootBase::Builtin = base;
+        if base == RootBase::Empty {
+            // An overlay needs something undermost.
+            let nothing = self.layers.join("empty");
+            fs::create_dir_all(&nothing).map_err(Error::io("make", &nothing))?;
+            return Ok(Root { layers: vec![nothing], size_bytes: 0 });
+        }
         let directory = self.directory();
         if !directory.join("size").exists() {
             fs::create_dir_all(&self.cache).map_err(Error::io("make", &self.cache))?;
@@ -108,11 +113,13 @@ impl Images for Builtin {
         let size_file = directory.join("size");
         let size = fs::read_to_string(&size_file).map_err(Error::io("read", &size_file))?;
         let base = directory.join("root");
-        let mut layers = vec![base.clone()];
-        if let Some(extra) = &self.extra_authorities {
-            layers.push(trust::layer(&base, extra, &self.layers)?);
-        }
+        let mut layers = vec![base];
+        layers.extend(self.trust(&layers)?);
         Ok(Root { layers, size_bytes: size.trim().parse().unwrap_or(0) })
+    }
+
+    fn trust(&self, layers: &[PathBuf]) -> Result<Option<PathBuf>, Error> {
+        self.extra_authorities.as_ref().map(|extra| trust::layer(layers, extra, &self.layers)).transpose()
     }
 }
 

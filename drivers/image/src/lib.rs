@@ -51,4 +51,8 @@ pub trait Images: Send + Sync {
     /// What lies undermost in a root file system, made if it is not there yet, which may take minutes. `progress` gets a
     /// line for users at each step. Callers in several processes at once make it once.
     fn ensure_base(&self, base: RootBase, progress: &dyn Fn(&str)) -> Result<Root, Error>;
+
+    /// What is to lie above the layers of an image, lowest first, so that whatever runs there trusts whom this host's
+    /// administrator trusts. `None`: nothing. The layers are a stranger's: nothing in them leads out of them.
+    fn trust(&self, layers: &[PathBuf]) -> Result<Option<PathBuf>, Error>;
 }

@@ -105,7 +105,7 @@ impl Error {
 }
 
 /// A store of objects.
-pub trait ObjectStore: Send + Sync {
+pub trait ObjectStore: Send + Sync + std::fmt::Debug {
     /// What is known of the object. `None`: it is not there, or not whole.
     fn head(&self, key: &ObjectKey) -> Result<Option<Meta>, Error>;
 

@@ -68,6 +68,10 @@ pub struct Launch<'a> {
     pub toolbox: &'a Path,
     /// The environment of the first process, `NAME=value`.
     pub environment: Vec<String>,
+    /// What the first process is to run: its arguments behind `--`. May be empty.
+    pub arguments: &'a [String],
+    /// Empty directories in memory that are shown inside: absolute paths, and the most bytes of each.
+    pub scratch: &'a [(String, u64)],
     /// What is shown inside beside the root. The program makes the places if they are not there, within the root whatever
     /// links lie in it.
     pub mounts: &'a [Mount],

@@ -46,6 +46,8 @@ pub struct Config {
     pub volume_max_size_gib: u32,
     /// Where archives and backups are kept.
     pub objects: Objects,
+    /// How registries of images are spoken to.
+    pub images: Images,
     /// The program that starts sandboxes.
     pub runtime: String,
     /// The most processes and threads of one sandbox.
@@ -82,6 +84,21 @@ pub struct S3 {
     pub secret_key_file: PathBuf,
     /// Before every name. May be empty.
     pub prefix: String,
+}
+
+/// How registries of images are spoken to. The texts are as they were set; whoever speaks to registries parses them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// Servers that are asked before a registry.
+    pub mirrors: String,
+    /// Whether a registry that has some is never asked itself.
+    pub mirrors_only: bool,
+    /// Registries that speak plain HTTP.
+    pub insecure_registries: String,
+    /// Which registries may be in private networks: `no`, `yes`, or names.
+    pub allow_private_registries: String,
+    /// PEM file of certificate authorities beside the host's own.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Where volumes are kept.

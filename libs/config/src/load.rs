@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::settings::SETTINGS;
-use crate::{Config, Objects, S3, StorageKind, VolumeKind};
+use crate::{Config, Images, Objects, S3, StorageKind, VolumeKind};
 
 /// Where the file is unless `PADDOCK_CONFIG` says otherwise.
 const DEFAULT_FILE: &str = "/etc/paddock/paddock.toml";
@@ -75,6 +75,20 @@ pub fn load(environment: impl Fn(&str) -> Option<String>) -> Result<Config, Erro
         volumes: volumes(&values)?,
         volume_max_size_gib: values.at_least("volumes.max_size_gib", 1)?,
         objects: objects(&values)?,
+        images: Images {
+            mirrors: values.text("images.mirrors"),
+            mirrors_only: values.checked("images.mirrors_only", |text| match text {
+                "yes" | "true" => Ok(true),
+                "no" | "false" => Ok(false),
+                _ => Err("must be yes or no".to_owned()),
+            })?,
+            insecure_registries: values.text("images.insecure_registries"),
+            allow_private_registries: values.text("images.allow_private_registries"),
+            ca_file: values
+                .optional("images.ca_file")
+                .or_else(|| values.optional("sandbox.extra_ca_file"))
+                .map(PathBuf::from),
+        },
         runtime: values.text("runtime.program"),
         max_pids: values.at_least("sandbox.max_pids", 16)?,
         spare_namespaces: values.at_least("sandbox.spare_namespaces", 0)?,

@@ -151,6 +151,43 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "Before the names of all objects in the bucket. Two installations in one bucket need different ones.",
     },
     Setting {
+        key: "images.mirrors",
+        variable: "PADDOCK_IMAGES_MIRRORS",
+        default: "",
+        meaning: "Servers that have images of a registry and are asked before it, in this order, divided by commas: \
+                  `docker.io=https://mirror.example.com,ghcr.io=http://10.0.0.5:5000/cache`. A path stands before \
+                  the names of repositories there. `http` is for networks that are trusted. Mirrors see no credentials.",
+    },
+    Setting {
+        key: "images.mirrors_only",
+        variable: "PADDOCK_IMAGES_MIRRORS_ONLY",
+        default: "no",
+        meaning: "`yes`: a registry that has mirrors is never asked itself.",
+    },
+    Setting {
+        key: "images.insecure_registries",
+        variable: "PADDOCK_IMAGES_INSECURE_REGISTRIES",
+        default: "",
+        meaning: "Registries that are spoken to by plain HTTP, divided by commas: `registry.local:5000`. They may be \
+                  at any address, also this host's own.",
+    },
+    Setting {
+        key: "images.allow_private_registries",
+        variable: "PADDOCK_IMAGES_ALLOW_PRIVATE_REGISTRIES",
+        default: "no",
+        meaning: "Which registries may be at addresses of private networks: `no`, `yes` for all, or their names divided \
+                  by commas, which then may also be at this host's own addresses. Users name registries, so `yes` lets \
+                  them reach what listens on port 443 of this host's neighbours; link-local addresses and the cloud's \
+                  metadata stay closed.",
+    },
+    Setting {
+        key: "images.ca_file",
+        variable: "PADDOCK_IMAGES_CA_FILE",
+        default: "",
+        meaning: "PEM file of certificate authorities that registries' certificates may come from, beside the host's \
+                  own. Unless set, that of `sandbox.extra_ca_file`. The front's user must be able to read it.",
+    },
+    Setting {
         key: "runtime.program",
         variable: "PADDOCK_RUNTIME",
         default: "crun",

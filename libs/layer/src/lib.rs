@@ -19,7 +19,9 @@
 //! thread (see `paddock_tree`), and so run in a process, or on a thread, that has one of its own.
 
 mod head;
+mod holes;
 mod marks;
+mod number;
 pub mod pack;
 mod pax;
 mod place;

@@ -13,6 +13,8 @@ use paddock_tree::{Kind, Node};
 pub(crate) const GONE: &[u8] = b".wh.";
 /// In a directory that hides what lies below it.
 pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
+/// Before names that are no marks, but once were a file system's own.
+pub(crate) const LEFTOVER: &[u8] = b".wh..wh.";
 /// The attribute of a directory that hides what lies below it, and its value.
 pub(crate) const OPAQUE_ATTRIBUTE: (&CStr, &[u8]) = (c"trusted.overlay.opaque", b"y");
 /// The attribute of a file that says that its name is gone.

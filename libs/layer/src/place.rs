@@ -1,11 +1,19 @@
 //! Where members go: a way through open directories that stays beneath the target whatever names say.
+//!
+//! A link on the way is an error, or it is followed by hand ([`Links`]): its text is taken apart as a name is, the target
+//! is where absolute ones begin and where `..` ends. The kernel follows none.
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use paddock_tree::{Kind, MAX_DEPTH, Node, Time, node, xattr};
 use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+/// As many links as the kernel follows on one way.
+const MOST_LINKS: u32 = 40;
 
 const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
 
@@ -13,6 +21,16 @@ const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
 #[derive(Debug)]
 pub(crate) struct Place {
     levels: Vec<Level>,
+    links: Links,
+}
+
+/// What is done about a link where a directory is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// It is an error: what we write has none.
+    Refused,
+    /// It is followed beneath the target, as other tools do that unpack images.
+    Followed,
 }
 
 /// What is put right when a directory is left: what goes into it changes its time, and takes on its default access list.
@@ -34,9 +52,9 @@ impl Level {
 }
 
 impl Place {
-    pub(crate) fn at(target: OwnedFd) -> Self {
+    pub(crate) fn at(target: OwnedFd, links: Links) -> Self {
         let level = Level { name: CString::default(), directory: target, modified: None, default_acl: None };
-        Self { levels: vec![level] }
+        Self { levels: vec![level], links }
     }
 
     /// The directory where we are.
@@ -45,8 +63,76 @@ impl Place {
     }
 
     /// Goes to the directory that `names` lead to from the target. Those that are not there are made, as the root's; one
-    /// that is a link, or anything but a directory, is an error ([`io::ErrorKind::NotADirectory`]).
+    /// that is anything but a directory, or a link that is not to be followed, is an error
+    /// ([`io::ErrorKind::NotADirectory`]).
     pub(crate) fn go(&mut self, names: &[CString]) -> io::Result<()> {
+        match self.go_straight(names) {
+            Err(error) if self.may_follow(&error) => {
+                let way = self.way(names)?;
+                self.go_straight(&way)
+            }
+            other => other,
+        }
+    }
+
+    fn may_follow(&self, error: &io::Error) -> bool {
+        self.links == Links::Followed && error.kind() == io::ErrorKind::NotADirectory
+    }
+
+    /// The names that lead, without any link, to where `names` lead. The last of them need not be there.
+    fn way(&self, names: &[CString]) -> io::Result<Vec<CString>> {
+        let target = self.levels.first().ok_or(io::ErrorKind::NotFound)?;
+        let mut rest: VecDeque<CString> = names.iter().cloned().collect();
+        // Each with its directory, unless that is not there.
+        let mut way: Vec<(CString, Option<OwnedFd>)> = Vec::new();
+        let mut links = 0;
+        while let Some(name) = rest.pop_front() {
+            match name.to_bytes() {
+                b"" | b"." => continue,
+                b".." => {
+                    way.pop();
+                    continue;
+                }
+                _ => {}
+            }
+            if way.len() > MAX_DEPTH {
+                return Err(io::Error::other("directories lie too deep"));
+            }
+            let here = match way.last() {
+                None => target.directory.as_fd(),
+                Some((_, Some(directory))) => directory.as_fd(),
+                Some((_, None)) => {
+                    way.push((name, None));
+                    continue;
+                }
+            };
+            match Node::look(here, &name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => way.push((name, None)),
+                Err(error) => return Err(error),
+                Ok(node) if node.kind == Kind::Directory => {
+                    let directory = node::open_directory(here, &name)?;
+                    way.push((name, Some(directory)));
+                }
+                Ok(node) if node.kind == Kind::Symlink => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Err(Errno::LOOP.into());
+                    }
+                    let text = rustix::fs::readlinkat(here, &*name, Vec::new())?.into_bytes();
+                    if text.starts_with(b"/") {
+                        way.clear();
+                    }
+                    for part in text.split(|&byte| byte == b'/').rev() {
+                        rest.push_front(CString::new(part)?);
+                    }
+                }
+                Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            }
+        }
+        Ok(way.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn go_straight(&mut self, names: &[CString]) -> io::Result<()> {
         let shared =
             self.levels.iter().skip(1).zip(names).take_while(|(level, name)| level.name == **name).count();
         self.leave_to(shared + 1)?;
@@ -84,7 +170,7 @@ impl Place {
                 (directory, None, None)
             }
             // A link is told so by the kernel when it is not followed.
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
                 return Err(io::ErrorKind::NotADirectory.into());
             }
             Err(error) => return Err(error),
@@ -128,8 +214,39 @@ impl Place {
         Ok(rustix::fs::unlinkat(self.here()?, name, AtFlags::empty())?)
     }
 
+    /// Removes the directory that is called `name` here, with all in it.
+    pub(crate) fn remove_directory(&self, name: &CStr) -> io::Result<()> {
+        let here = self.here()?;
+        let mut frames = vec![Doomed::open(here, name)?];
+        while let Some(frame) = frames.last_mut() {
+            let Some(inner) = frame.names.pop() else {
+                let done = frames.pop();
+                let parent = frames.last().map_or(here, |frame| frame.directory.as_fd());
+                let name = done.as_ref().map_or(name, |done| &done.name);
+                rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?;
+                continue;
+            };
+            match rustix::fs::unlinkat(&frame.directory, &*inner, AtFlags::empty()) {
+                Ok(()) => {}
+                Err(Errno::ISDIR | Errno::PERM) => {
+                    let inner = Doomed::open(frame.directory.as_fd(), &inner)?;
+                    frames.push(inner);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// The directory that `names` lead to, which must be there, without going to it.
     pub(crate) fn find(&self, names: &[CString]) -> io::Result<OwnedFd> {
+        match self.find_straight(names) {
+            Err(error) if self.may_follow(&error) => self.find_straight(&self.way(names)?),
+            other => other,
+        }
+    }
+
+    fn find_straight(&self, names: &[CString]) -> io::Result<OwnedFd> {
         let target = self.levels.first().ok_or(io::ErrorKind::NotFound)?;
         let mut directory = target.directory.try_clone()?;
         for name in names {
@@ -141,6 +258,28 @@ impl Place {
     /// Leaves every directory.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.leave_to(0)
+    }
+}
+
+/// A directory that is being removed.
+struct Doomed {
+    name: CString,
+    directory: OwnedFd,
+    /// What is still in it.
+    names: Vec<CString>,
+}
+
+impl Doomed {
+    fn open(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+        let directory = node::open_directory(parent, name)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&directory)? {
+            let entry = entry?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                names.push(entry.file_name().to_owned());
+            }
+        }
+        Ok(Self { name: name.to_owned(), directory, names })
     }
 }
 

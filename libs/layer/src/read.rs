@@ -1,5 +1,8 @@
 //! Members of a stream, one after the other. Parses what strangers wrote: every number is checked, every amount of
 //! memory is bounded, and what is not understood is refused rather than guessed.
+//!
+//! Headers of all kinds that are still met: the first one, ustar, GNU's with long names and holes, PAX with each of its
+//! three ways to tell of holes.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -10,7 +13,8 @@ use paddock_tree::data::Piece;
 use tar::{EntryType, Header};
 
 use crate::head::{BLOCK, padding};
-use crate::pack::MAX_PIECES;
+use crate::holes;
+use crate::number;
 use crate::pax;
 use crate::unpack::UnpackError;
 
@@ -41,11 +45,25 @@ pub(crate) struct Member {
     pub(crate) is_literal: bool,
 }
 
+/// Who wrote the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manners {
+    /// We did: it ends as tar streams end, and nothing is behind that.
+    Ours,
+    /// Anybody: many leave out the end, or have something behind it that nobody reads.
+    Others,
+}
+
 /// A stream that is read member by member.
 pub(crate) struct Reader<R> {
     input: R,
+    manners: Manners,
+    /// How many more bytes it may have, and how many that was at first.
+    allowed: u64,
+    most: u64,
+    has_begun: bool,
     /// Bytes of the present member's content that were not read, and the zeros behind it.
-    left: u64,
+    pub(crate) left: u64,
     padding: usize,
 }
 
@@ -56,12 +74,16 @@ struct Before {
     attributes: Vec<(CString, Vec<u8>)>,
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+    /// The oldest way to tell of holes in records: many of the same name.
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
     bytes: u64,
 }
 
 impl<R: Read> Reader<R> {
-    pub(crate) fn new(input: R) -> Self {
-        Self { input, left: 0, padding: 0 }
+    /// At most `most` bytes are read.
+    pub(crate) fn new(input: R, manners: Manners, most: u64) -> Self {
+        Self { input, manners, allowed: most, most, has_begun: false, left: 0, padding: 0 }
     }
 
     /// The next member. `None`: the stream ended as streams do. What of the last one's content was not read is passed
@@ -71,7 +93,11 @@ impl<R: Read> Reader<R> {
         let mut before = Before::default();
         loop {
             let mut header = Header::new_old();
-            self.fill(header.as_mut_bytes())?;
+            let may_end = self.manners == Manners::Others && self.has_begun && before.bytes == 0;
+            if !self.fill_or_end(header.as_mut_bytes(), may_end)? {
+                return Ok(None);
+            }
+            self.has_begun = true;
             if header.as_bytes().iter().all(|&byte| byte == 0) {
                 return if before.bytes == 0 {
                     self.end()
@@ -103,11 +129,23 @@ impl<R: Read> Reader<R> {
         if most == 0 {
             return Ok(0);
         }
+        match self.take(buffer.get_mut(..most).unwrap_or_default())? {
+            0 => Err(UnpackError::Truncated),
+            count => {
+                self.left = self.left.saturating_sub(count as u64);
+                Ok(count)
+            }
+        }
+    }
+
+    /// One read of what is left of the stream. 0: its end.
+    fn take(&mut self, buffer: &mut [u8]) -> Result<usize, UnpackError> {
         loop {
-            match self.input.read(buffer.get_mut(..most).unwrap_or_default()) {
-                Ok(0) => return Err(UnpackError::Truncated),
+            match self.input.read(buffer) {
                 Ok(count) => {
-                    self.left = self.left.saturating_sub(count as u64);
+                    let left = self.allowed.checked_sub(count as u64);
+                    let too_large = UnpackError::TooLarge { what: "the whole stream", limit: self.most };
+                    self.allowed = left.ok_or(too_large)?;
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -119,9 +157,18 @@ impl<R: Read> Reader<R> {
     fn member(&mut self, header: &Header, before: Before) -> Result<Member, UnpackError> {
         let record = |key: &[u8]| before.records.get(key).map(Vec::as_slice);
         let number = |key: &[u8]| record(key).map(decimal).transpose();
-        let id = |key: &[u8], field: io::Result<u64>| -> Result<u32, UnpackError> {
-            let value = number(key)?.map_or_else(|| field.map_err(|_| malformed("an owner")), Ok)?;
-            u32::try_from(value).map_err(|_| malformed("an owner"))
+        let old = header.as_old();
+        let id = |key: &[u8], field: &[u8]| -> Result<u32, UnpackError> {
+            let told = match number(key)? {
+                Some(told) => i64::try_from(told).ok(),
+                None => Some(number::signed(field).ok_or_else(|| malformed("an owner"))?),
+            };
+            match told.and_then(|told| u32::try_from(told).ok()) {
+                // The last one is nobody's: to the kernel it means that nothing changes.
+                Some(id) if id < u32::MAX => Ok(id),
+                _ if self.manners == Manners::Others => Ok(u32::MAX),
+                _ => Err(malformed("an owner")),
+            }
         };
         let path = record(b"GNU.sparse.name").or_else(|| record(b"path")).map(<[u8]>::to_vec);
         let path = path.or(before.path.clone()).unwrap_or_else(|| header.path_bytes().into_owned());
@@ -132,30 +179,28 @@ impl<R: Read> Reader<R> {
         }
         let modified = match record(b"mtime") {
             Some(text) => pax::parse_time(text).ok_or_else(|| malformed("a time"))?,
-            None => {
-                let seconds = header.mtime().map_err(|_| malformed("a time"))?;
-                Time { seconds: i64::try_from(seconds).map_err(|_| malformed("a time"))?, nanoseconds: 0 }
-            }
+            None => Time {
+                seconds: number::signed(&old.mtime).ok_or_else(|| malformed("a time"))?,
+                nanoseconds: 0,
+            },
         };
         // Before there was a letter for directories, a stroke at the end of a name said so.
         let kind = match header.entry_type() {
             EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => EntryType::Directory,
+            // Its holes are told beside its name.
+            EntryType::GNUSparse => EntryType::Regular,
             other => other,
         };
-        let device = |field: io::Result<Option<u32>>| {
-            field.map(Option::unwrap_or_default).map_err(|_| malformed("a device"))
-        };
         let device = match kind {
-            EntryType::Char | EntryType::Block => {
-                (device(header.device_major())?, device(header.device_minor())?)
-            }
+            EntryType::Char | EntryType::Block => device(header).ok_or_else(|| malformed("a device"))?,
             _ => (0, 0),
         };
         let mut member = Member {
             kind,
-            mode: header.mode().map_err(|_| malformed("a mode"))? & 0o7777,
-            uid: id(b"uid", header.uid())?,
-            gid: id(b"gid", header.gid())?,
+            mode: u32::try_from(number::unsigned(&old.mode).ok_or_else(|| malformed("a mode"))? & 0o7777)
+                .unwrap_or(0),
+            uid: id(b"uid", &old.uid)?,
+            gid: id(b"gid", &old.gid)?,
             modified,
             link,
             device,
@@ -166,54 +211,54 @@ impl<R: Read> Reader<R> {
             attributes: Vec::new(),
         };
         if matches!(kind, EntryType::Regular | EntryType::Continuous) {
-            let field = || header.entry_size().map_err(|_| malformed("a size"));
-            let stored = number(b"size")?.map_or_else(field, Ok)?;
-            (self.left, self.padding) = (stored, padding(stored));
-            self.find_pieces(&mut member, &before.records)?;
+            let stored = number(b"size")?.map_or_else(|| size_of(header), Ok)?;
+            if header.entry_type() == EntryType::GNUSparse {
+                // Before the content comes the rest of the list of its pieces.
+                (member.size, member.pieces) = holes::of_gnu(self, header, stored)?;
+                (self.left, self.padding) = (stored, padding(stored));
+            } else {
+                (self.left, self.padding) = (stored, padding(stored));
+                self.find_pieces(&mut member, &before)?;
+            }
         }
         member.attributes = before.attributes;
         Ok(member)
     }
 
     /// Reads where the data of a file belongs.
-    fn find_pieces(
-        &mut self,
-        member: &mut Member,
-        records: &BTreeMap<Vec<u8>, Vec<u8>>,
-    ) -> Result<(), UnpackError> {
-        if !records.keys().any(|key| key.starts_with(b"GNU.sparse.")) {
+    fn find_pieces(&mut self, member: &mut Member, before: &Before) -> Result<(), UnpackError> {
+        if !before.records.keys().any(|key| key.starts_with(b"GNU.sparse.")) {
             member.size = self.left;
             member.pieces.push(Piece { offset: 0, length: self.left });
             return Ok(());
         }
-        let get = |key: &[u8]| records.get(key).map(Vec::as_slice);
-        if (get(b"GNU.sparse.major"), get(b"GNU.sparse.minor")) != (Some(b"1"), Some(b"0")) {
-            return Err(UnpackError::Unsupported { what: "a file with holes in an old format" });
-        }
-        member.size = decimal(get(b"GNU.sparse.realsize").unwrap_or_default())?;
-        let mut map = Map { reader: self, block: [0; BLOCK], at: BLOCK };
-        let count = map.number()?;
-        // One more than we write pieces, for a hole at the end.
-        if count > MAX_PIECES as u64 + 1 {
-            return Err(malformed("a file with too many holes"));
-        }
-        let mut end = 0u64;
-        for _ in 0..count {
-            let piece = Piece { offset: map.number()?, length: map.number()? };
-            let behind = piece.offset.checked_add(piece.length).filter(|&behind| behind <= member.size);
-            if piece.offset < end || behind.is_none() {
-                return Err(malformed("the holes of a file"));
+        let get = |key: &[u8]| before.records.get(key).map(Vec::as_slice);
+        (member.size, member.pieces) = match (get(b"GNU.sparse.major"), get(b"GNU.sparse.minor")) {
+            (Some(b"1"), Some(b"0")) => {
+                let size = decimal(get(b"GNU.sparse.realsize").unwrap_or_default())?;
+                (size, holes::in_content(self, size)?)
             }
-            end = behind.unwrap_or(end);
-            member.pieces.push(piece);
-        }
-        let told: u64 = member.pieces.iter().map(|piece| piece.length).sum();
-        if told == self.left { Ok(()) } else { Err(malformed("the holes of a file")) }
+            // 0.1 has them in one record, 0.0 in as many as it takes.
+            (None | Some(b"0"), None | Some(b"0" | b"1")) => {
+                let size = decimal(get(b"GNU.sparse.size").unwrap_or_default())?;
+                let pieces = match get(b"GNU.sparse.map") {
+                    Some(map) => holes::in_record(map, size, self.left)?,
+                    None => holes::in_records(&before.offsets, &before.lengths, size, self.left)?,
+                };
+                (size, pieces)
+            }
+            _ => {
+                return Err(UnpackError::Unsupported {
+                    what: "a file with holes in a format that is not known",
+                });
+            }
+        };
+        Ok(())
     }
 
     /// The whole content of something that stands before a member.
     fn short(&mut self, header: &Header, total: &mut u64) -> Result<Vec<u8>, UnpackError> {
-        let size = header.entry_size().map_err(|_| malformed("a size"))?;
+        let size = size_of(header)?;
         *total = total.saturating_add(size).saturating_add(BLOCK as u64);
         if *total > MAX_HEAD {
             return Err(UnpackError::TooLarge { what: "what is said before a member", limit: MAX_HEAD });
@@ -231,11 +276,21 @@ impl<R: Read> Reader<R> {
         Ok(name)
     }
 
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), UnpackError> {
-        self.input.read_exact(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => UnpackError::Truncated,
-            _ => UnpackError::Input(error),
-        })
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Result<(), UnpackError> {
+        self.fill_or_end(buffer, false).map(drop)
+    }
+
+    /// Fills `buffer`. `Ok(false)`: the stream has ended before it, and may.
+    fn fill_or_end(&mut self, buffer: &mut [u8], may_end: bool) -> Result<bool, UnpackError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.take(buffer.get_mut(filled..).unwrap_or_default())? {
+                0 if filled == 0 && may_end => return Ok(false),
+                0 => return Err(UnpackError::Truncated),
+                count => filled += count,
+            }
+        }
+        Ok(true)
     }
 
     fn pass_over(&mut self) -> Result<(), UnpackError> {
@@ -245,47 +300,19 @@ impl<R: Read> Reader<R> {
         self.fill(&mut [0; BLOCK][..padding])
     }
 
-    /// After one block of zeros comes another, and then zeros alone: what else is behind the end belongs to nobody.
+    /// After one block of zeros comes another, and then zeros alone: what else is behind the end belongs to nobody. Other
+    /// people's streams are read to where they end, and what is there is not looked at.
     fn end(&mut self) -> Result<Option<Member>, UnpackError> {
-        self.fill(&mut [0; BLOCK])?;
-        let mut buffer = [0; BLOCK];
-        loop {
-            match self.input.read(&mut buffer) {
-                Ok(0) => return Ok(None),
-                Ok(count) if buffer.iter().take(count).all(|&byte| byte == 0) => {}
-                Ok(_) => return Err(malformed("something behind its end")),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(UnpackError::Input(error)),
-            }
+        if self.manners == Manners::Ours {
+            self.fill(&mut [0; BLOCK])?;
         }
-    }
-}
-
-/// The decimal lines that stand before the data of a file with holes, block by block.
-struct Map<'a, R> {
-    reader: &'a mut Reader<R>,
-    block: [u8; BLOCK],
-    at: usize,
-}
-
-impl<R: Read> Map<'_, R> {
-    fn number(&mut self) -> Result<u64, UnpackError> {
-        let mut digits = Vec::with_capacity(20);
+        let mut buffer = vec![0; 64 << 10];
         loop {
-            if self.at == BLOCK {
-                if self.reader.left < BLOCK as u64 {
-                    return Err(malformed("the holes of a file"));
-                }
-                self.reader.fill(&mut self.block)?;
-                self.reader.left -= BLOCK as u64;
-                self.at = 0;
-            }
-            let byte = self.block.get(self.at).copied().unwrap_or_default();
-            self.at += 1;
-            match byte {
-                b'\n' => return decimal(&digits),
-                _ if digits.len() == 20 => return Err(malformed("the holes of a file")),
-                byte => digits.push(byte),
+            match self.take(&mut buffer)? {
+                0 => return Ok(None),
+                _ if self.manners == Manners::Others => {}
+                count if buffer.iter().take(count).all(|&byte| byte == 0) => {}
+                _ => return Err(malformed("something behind its end")),
             }
         }
     }
@@ -301,6 +328,12 @@ impl Before {
                     let name = name.ok_or_else(|| malformed("the name of an attribute"))?;
                     self.attributes.push((name, value.to_vec()));
                 }
+                None if key == b"GNU.sparse.offset" => self.offsets.push(decimal(value)?),
+                None if key == b"GNU.sparse.numbytes" => self.lengths.push(decimal(value)?),
+                // Without a value it takes back what was said.
+                None if value.is_empty() && key != LITERAL => {
+                    self.records.remove(key);
+                }
                 None => {
                     self.records.insert(key.to_vec(), value.to_vec());
                 }
@@ -312,20 +345,38 @@ impl Before {
 }
 
 fn check_sum(header: &Header) -> Result<(), UnpackError> {
-    let bytes = header.as_bytes();
-    let sum: u32 = bytes
-        .iter()
-        .zip(0..)
-        .map(|(&byte, at)| if (148..156).contains(&at) { 32 } else { u32::from(byte) })
-        .sum();
-    if header.cksum().is_ok_and(|told| told == sum) { Ok(()) } else { Err(malformed("the sum of a header")) }
+    let others = || {
+        header.as_bytes().iter().zip(0..).filter(|(_, at)| !(148..156).contains(at)).map(|(&byte, _)| byte)
+    };
+    // The sum is made as if blanks stood in its own place. Some old tools took bytes for signed numbers.
+    let sum = 8 * 32 + others().map(u64::from).sum::<u64>();
+    let signed = 8 * 32 + others().map(|byte| i64::from(byte.cast_signed())).sum::<i64>();
+    let told = number::signed(&header.as_old().cksum);
+    let is_right = told.is_some_and(|told| u64::try_from(told) == Ok(sum) || told == signed);
+    if is_right { Ok(()) } else { Err(malformed("the sum of a header")) }
 }
 
-fn decimal(text: &[u8]) -> Result<u64, UnpackError> {
+fn size_of(header: &Header) -> Result<u64, UnpackError> {
+    number::unsigned(&header.as_old().size).ok_or_else(|| malformed("a size"))
+}
+
+/// The numbers of a device. Headers of the first kind have none.
+fn device(header: &Header) -> Option<(u32, u32)> {
+    let fields = match (header.as_ustar(), header.as_gnu()) {
+        (Some(ustar), _) => Some((&ustar.dev_major, &ustar.dev_minor)),
+        (None, Some(gnu)) => Some((&gnu.dev_major, &gnu.dev_minor)),
+        (None, None) => None,
+    };
+    let Some((major, minor)) = fields else { return Some((0, 0)) };
+    let read = |field: &[u8]| u32::try_from(number::unsigned(field)?).ok();
+    Some((read(major)?, read(minor)?))
+}
+
+pub(crate) fn decimal(text: &[u8]) -> Result<u64, UnpackError> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     text.and_then(|text| text.parse().ok()).ok_or_else(|| malformed("a number"))
 }
 
-fn malformed(what: &'static str) -> UnpackError {
+pub(crate) fn malformed(what: &'static str) -> UnpackError {
     UnpackError::Malformed { what }
 }

@@ -3,14 +3,19 @@
 //! What keeps the host safe, innermost first:
 //!
 //! - every name is taken apart; `..` is refused, an absolute name is one beneath the target, and each directory on the way
-//!   is opened without following a link, so nothing outside the target can be named by a path, a link, or a link made a
-//!   member before (a hard link's target is found in the same way);
+//!   is opened without the kernel following a link, so nothing outside the target can be named by a path, a link, or a
+//!   link made a member before (a hard link's target is found in the same way);
 //! - nothing that is there is ever opened for writing: a member makes its file anew, and replaces what it finds by that;
 //! - marks of deletion are made by us alone: a member cannot bring an overlay's attributes, nor a device 0:0;
 //! - devices and set-user-id files are made as they are told, since a sandbox's root may have made them; the target must
 //!   lie on a mount that gives them no meaning (`nodev`), and be reachable by nobody else before a sandbox runs on it;
 //! - sizes are those that arrive: nothing is set aside for one that is only told; [`Limits`] end what never ends;
 //! - the process around it has no other files to reach and no privilege but to make files (see `paddock-porter`).
+//!
+//! An archive is what we wrote, and anything odd in it is an error. A layer may come from any tool, and is understood as
+//! those do that unpack images (`docs/decisions/0026-layers-of-others.md`): of two members with one name the later one
+//! holds, whatever both are; a link on the way is followed beneath the target; owners that no sandbox can have become
+//! nobody; what old tools left in the place of marks is passed over.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -23,11 +28,17 @@ use paddock_tree::{Kind, node, xattr};
 use rustix::fs::AtFlags;
 use tar::EntryType;
 
-use crate::marks::{GONE, OPAQUE, OPAQUE_ATTRIBUTE, travels};
+use crate::marks::{GONE, LEFTOVER, OPAQUE, OPAQUE_ATTRIBUTE, travels};
 use crate::pack::as_path;
-use crate::place::{Place, may_be_replaced};
-use crate::read::{Member, Reader};
+use crate::place::{Links, Place, may_be_replaced};
+use crate::read::{Manners, Member, Reader};
 use crate::{Form, Rules, SECTIONS};
+
+/// How much longer a stream may be than twice the bytes of its files.
+const STREAM_SLACK: u64 = 1 << 30;
+/// How many owners a sandbox can tell apart (its user namespace), and who owns what belongs to any other.
+const OWNERS: u32 = 65_536;
+const NOBODY: u32 = 65_534;
 
 /// What a stream may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +88,7 @@ pub enum UnpackError {
         why: &'static str,
     },
     /// It holds more than it may.
-    #[error("{what} is more than {limit}")]
+    #[error("it is too large when it is unpacked: {what} is more than {limit}")]
     TooLarge {
         /// Of what.
         what: &'static str,
@@ -108,9 +119,13 @@ impl UnpackError {
 /// # Errors
 /// See [`UnpackError`]; what was made until then stays.
 pub fn unpack(root: OwnedFd, form: Form, input: impl Read, limits: Limits) -> Result<Unpacked, UnpackError> {
-    let mut reader = Reader::new(input);
+    let manners = if form == Form::Layer { Manners::Others } else { Manners::Ours };
+    // Heads, padding, and what stands where nobody looks are bounded by this: it must not take for ever either.
+    let most = limits.bytes.saturating_mul(2).saturating_add(STREAM_SLACK);
+    let mut reader = Reader::new(input, manners, most);
+    let links = if form == Form::Layer { Links::Followed } else { Links::Refused };
     let mut unpacker = Unpacker {
-        place: Place::at(root),
+        place: Place::at(root, links),
         form,
         limits,
         unpacked: Unpacked::default(),
@@ -141,14 +156,30 @@ impl Unpacker {
         let path = as_path(&member.path);
         let refused = |why| UnpackError::Refused { path: path.clone(), why };
         let names = names(&member.path).map_err(refused)?;
+        if self.form == Form::Layer {
+            if names.iter().any(|name| is_leftover(name)) {
+                return Ok(());
+            }
+            map_owner(&mut member);
+        }
         let rules = self.rules(&names).map_err(refused)?;
         if rules == Rules::Overlay && member.kind == EntryType::Char && member.device == (0, 0) {
             return Err(refused("a device 0:0 is a mark of deletion"));
         }
-        member.attributes.retain(|(name, _)| travels(name));
+        // The kernel lets nothing but files and directories have those that users set.
+        let has_users =
+            matches!(member.kind, EntryType::Regular | EntryType::Continuous | EntryType::Directory);
+        member
+            .attributes
+            .retain(|(name, _)| travels(name) && (has_users || !name.to_bytes().starts_with(b"user.")));
         self.make(reader, member, &names, rules).map_err(|error| match error {
             Failure::Make(source) if source.kind() == io::ErrorKind::NotADirectory => {
                 refused("its way leads through something that is no directory")
+            }
+            Failure::Make(source)
+                if source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) =>
+            {
+                refused("its way leads through links without an end")
             }
             Failure::Make(source) => UnpackError::Make { path: path.clone(), source },
             Failure::Refused(why) => refused(why),
@@ -193,14 +224,15 @@ impl Unpacker {
             return self.directory(name, names, there.as_ref(), member, rules);
         }
         if let Some(there) = there {
-            if !may_be_replaced(&there) {
-                return Err(Failure::Refused("it is a directory already"));
-            }
             // Found first: a link to itself would be removed and then not be there.
             if member.kind == EntryType::Link && names == self::names(&member.link).unwrap_or_default() {
                 return Err(Failure::Refused("it is a link to itself"));
             }
-            self.place.unlink(name)?;
+            match (may_be_replaced(&there), self.form) {
+                (true, _) => self.place.unlink(name)?,
+                (false, Form::Layer) => self.place.remove_directory(name)?,
+                (false, Form::Archive) => return Err(Failure::Refused("it is a directory already")),
+            }
         }
         let here = self.place.here()?;
         let kind = match member.kind {
@@ -288,8 +320,14 @@ impl Unpacker {
             return Err(Failure::Refused("it is a link to nothing"));
         };
         let rules = self.rules(&target).map_err(Failure::Refused)?;
-        let from = self.place.find(parents)?;
-        let there = paddock_tree::Node::look(std::os::fd::AsFd::as_fd(&from), last)?;
+        let missing = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Failure::Refused("it is a link to a file that the stream did not bring before")
+            }
+            _ => Failure::Make(error),
+        };
+        let from = self.place.find(parents).map_err(missing)?;
+        let there = paddock_tree::Node::look(std::os::fd::AsFd::as_fd(&from), last).map_err(missing)?;
         if there.kind == Kind::Directory || is_mark(&there, rules) {
             return Err(Failure::Refused("it is a link to what cannot have two names"));
         }
@@ -367,6 +405,23 @@ fn make_special(
 ) -> io::Result<Kind> {
     node::make_special(here, name, kind, device)?;
     Ok(kind)
+}
+
+/// Whether a name is of those that one old file system kept its books under; tools took them for part of an image.
+fn is_leftover(name: &CStr) -> bool {
+    name.to_bytes().starts_with(LEFTOVER) && name.to_bytes() != OPAQUE
+}
+
+/// Gives what belongs to an owner that no sandbox can have to nobody. With the owner goes the leave to act as it.
+fn map_owner(member: &mut Member) {
+    if member.uid >= OWNERS {
+        member.uid = NOBODY;
+        member.mode &= !0o4000;
+    }
+    if member.gid >= OWNERS {
+        member.gid = NOBODY;
+        member.mode &= !0o2000;
+    }
 }
 
 fn is_mark(node: &paddock_tree::Node, rules: Rules) -> bool {

@@ -101,6 +101,14 @@ pub enum Error {
         /// More.
         detail: String,
     },
+    /// It is more, unpacked, than it may be.
+    #[error("{key} is refused: {detail}")]
+    TooLarge {
+        /// Which.
+        key: ObjectKey,
+        /// How much.
+        detail: String,
+    },
     /// The files cannot be told in the form that was asked for.
     #[error("the files cannot be kept so: {detail}")]
     Unfit {
@@ -146,6 +154,7 @@ impl Error {
             Why::Damaged => Self::Damaged { key, detail },
             Why::DiskFull => Self::DiskFull { detail },
             Why::Refused | Why::Cut => Self::Refused { key, detail },
+            Why::TooLarge => Self::TooLarge { key, detail },
             Why::Unfit => Self::Unfit { detail },
             Why::OtherHalf | Why::Other => Self::Failed { detail },
         }
@@ -429,7 +438,7 @@ fn hear(
                 let is_well = half.child.wait().map_err(Error::io("wait for a porter"))?.success();
                 // Whether a stream that is refused is the right one is the carrier's to say, at its end.
                 let may_go_on = matches!(&half.last, Some(Said::Failed(failure))
-                    if failure.why.is_echo() || failure.why == Why::Refused);
+                    if failure.why.is_echo() || matches!(failure.why, Why::Refused | Why::TooLarge));
                 if !is_well && !may_go_on {
                     for other in halves.iter_mut().filter(|half| !half.is_heard) {
                         other.child.kill().map_err(Error::io("end a porter"))?;

@@ -1,6 +1,7 @@
 //! What the runner and its porters say to each other: an errand at the start, lines about it until its end.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use paddock_driver_object::dir::Dir;
 use paddock_driver_object::s3::{S3, S3Config};
@@ -17,10 +18,14 @@ pub enum StoreConfig {
 }
 
 impl StoreConfig {
-    pub(crate) fn open(&self) -> Result<Box<dyn ObjectStore>, Error> {
+    /// Opens it, as whoever calls this.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, or the settings of the bucket.
+    pub fn open(&self) -> Result<Arc<dyn ObjectStore>, Error> {
         Ok(match self {
-            Self::Directory(root) => Box::new(Dir::open(root)?),
-            Self::S3(config) => Box::new(S3::open(config)?),
+            Self::Directory(root) => Arc::new(Dir::open(root)?),
+            Self::S3(config) => Arc::new(S3::open(config)?),
         })
     }
 }
@@ -91,6 +96,8 @@ pub(crate) enum Why {
     DiskFull,
     /// The stream is not one that can be unpacked.
     Refused,
+    /// The stream holds more than it may.
+    TooLarge,
     /// The files cannot be told in the form that was asked for.
     Unfit,
     Other,

@@ -1,12 +1,15 @@
-//! For tests only: a runner that does what a test says, a PostgreSQL and a bucket of one's own.
+//! For tests only: a runner that does what a test says; a PostgreSQL, a bucket, a registry and images of one's own.
 //!
 //! The cast: [`postgres::Postgres`] is a real server in a temporary directory; [`bucket::Bucket`] a server that speaks S3;
+//! [`registry::Registry`] Debian's registry, [`registry::bad::Bad`] one that lies; [`images`] what is in them;
 //! [`runner::FakeRunner`]
 //! speaks the runner's wire over a real Unix socket and keeps its sandboxes in memory, where they
 //! survive its restarts; [`walk`] is a model of sandboxes' lives; [`eventually`] waits for a condition with a deadline.
 
 pub mod bucket;
+pub mod images;
 pub mod postgres;
+pub mod registry;
 pub mod runner;
 pub mod walk;
 

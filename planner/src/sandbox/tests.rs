@@ -479,6 +479,12 @@ proptest! {
     #[test]
     fn every_wish_is_reached_on_a_willing_host(sandbox in any_record(), observed in any_observed(), kept in any::<bool>()) {
         prop_assume!(sandbox.state != SandboxState::Error && sandbox.state != SandboxState::Destroyed);
+        // An image that is not built is no host's to make.
+        let awaits_image = matches!(
+            sandbox.state,
+            SandboxState::PendingBuild | SandboxState::BuildingSnapshot | SandboxState::BuildFailed
+        );
+        prop_assume!(!awaits_image || sandbox.desired == DesiredState::Destroyed);
         let mut sandbox = Sandbox { existed: kept, ..sandbox };
         let mut observed = observed;
         let mut times = Times { now: Duration::ZERO, since: Duration::ZERO, asked: None };
@@ -518,4 +524,45 @@ proptest! {
         let unknown_rest = observed == Observed::Unknown && deadline(sandbox.state).is_none();
         prop_assert!(sandbox.state == goal || unknown_rest, "{:?} {:?}", sandbox, observed);
     }
+}
+
+#[test]
+fn one_whose_image_is_being_built_is_told_to_nobody_until_it_is_to_be_gone() {
+    for state in [SandboxState::PendingBuild, SandboxState::BuildingSnapshot] {
+        let building = record(DesiredState::Started, state);
+        for host in HOST_STATES {
+            let wait = Step::WaitUntil(Duration::from_secs(100 + 3600));
+            assert_eq!(plan(&building, seen(host), MID), wait, "{state} {host:?}");
+        }
+        assert_eq!(plan(&building, Observed::Unknown, MID), Step::WaitUntil(Duration::from_secs(3700)));
+        let late = Step::Record(Change::Fail(Failure::Overdue(state)));
+        assert_eq!(plan(&building, Observed::Unknown, LATE), late);
+        let unwanted = record(DesiredState::Destroyed, state);
+        let elsewhere = Observed::Seen(Seen {
+            state: HostState::Absent,
+            generation: None,
+            has_reason: false,
+            task: None,
+        });
+        assert_eq!(plan(&unwanted, elsewhere, FRESH), Step::Ask);
+        assert_eq!(
+            plan(&unwanted, seen(HostState::Absent), MID),
+            Step::Record(Change::Reached(SandboxState::Destroyed))
+        );
+    }
+}
+
+#[test]
+fn one_whose_build_failed_is_never_started() {
+    let failed = record(DesiredState::Started, SandboxState::BuildFailed);
+    for host in HOST_STATES {
+        for times in [FRESH, MID, LATE] {
+            assert_eq!(plan(&failed, seen(host), times), Step::Nothing);
+        }
+    }
+    let unwanted = record(DesiredState::Destroyed, SandboxState::BuildFailed);
+    assert_eq!(
+        plan(&unwanted, seen(HostState::Absent), MID),
+        Step::Record(Change::Reached(SandboxState::Destroyed))
+    );
 }

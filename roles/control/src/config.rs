@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Uri;
@@ -14,8 +15,19 @@ use paddock_store::StoreUrl;
 pub struct Config {
     /// Where records are kept.
     pub store: StoreUrl,
+    /// A file with the key that passwords are kept with, made if it is not there. Whoever has several processes on one
+    /// store gives each the same one.
+    pub sealing_key: PathBuf,
     /// The runner's socket. It need not be there yet.
     pub runner_socket: PathBuf,
+    /// The runner's other socket, for the inside of builds' sandboxes.
+    pub open_socket: PathBuf,
+    /// A directory of this process's own, for what builds say and are given.
+    pub builds: PathBuf,
+    /// Where layers and contexts are kept.
+    pub objects: Arc<dyn paddock_driver_object::ObjectStore>,
+    /// How registries are spoken to.
+    pub registries: paddock_registry::Client,
     /// How clients reach the API. `None`: as their own request says.
     pub public_url: Option<PublicUrl>,
     /// How clients reach the proxy. `None`: at the API's host and `proxy_port`.

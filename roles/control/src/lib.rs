@@ -2,7 +2,7 @@
 //!
 //! A request changes what is *wished* and is answered from the record; loops compare the wish with what
 //! a runner *observes* and act until they agree. The two meet only in the store. Control never touches
-//! a host and never talks to the inside of a sandbox.
+//! a host, and talks to the inside of no sandbox but those of its builds.
 //!
 //! ```text
 //! http ──▶ auth ──▶ app ──▶ store ◀── reconcile ──▶ runners ──▶ (runner's socket)
@@ -10,6 +10,7 @@
 
 mod app;
 mod auth;
+mod build;
 mod clock;
 mod config;
 pub mod failpoints;
@@ -26,6 +27,8 @@ pub use http::openapi::document as openapi;
 pub use paddock_store::{InvalidStoreUrl, StoreError, StoreUrl};
 pub use tokio_util::sync::CancellationToken;
 
+use paddock_registry::{Credentials, ImageReference};
+use paddock_types::OrganizationId;
 use paddock_wire_runner::RootStatus;
 use tokio::sync::watch;
 
@@ -92,6 +95,22 @@ impl Control {
     /// What the other roles of the front ask, under `/internal/v1`. Must not be reachable from outside.
     pub fn internal_router(&self) -> axum::Router {
         http::router::internal(self.app.clone())
+    }
+
+    /// What an organization says to the registry of an image, if it has anything to say.
+    ///
+    /// # Errors
+    /// Why not, in words for the user: the password cannot be read any more, or the store is away.
+    pub async fn registry_credentials_for(
+        &self,
+        organization: OrganizationId,
+        image: &ImageReference,
+    ) -> Result<Option<Credentials>, String> {
+        let found = app::registry::registry_credentials_for(&self.app, organization, image).await;
+        found.map_err(|error| match error {
+            app::Error::Invalid(text) => text,
+            _ => "the store is not available".to_owned(),
+        })
     }
 
     /// How far the built-in root file system is, as the runner last said. `None`: not said yet.

@@ -13,6 +13,8 @@ use crate::config::Config;
 pub(crate) struct Urls {
     /// Where the proxy is, without a slash at the end.
     pub(crate) proxy: String,
+    /// Where the API is, without a slash at the end.
+    pub(crate) api: String,
     /// Where the dashboard is.
     pub(crate) dashboard: String,
     /// How a preview's address is made.
@@ -43,7 +45,12 @@ impl Urls {
             (None, None, Some(authority)) => format!("http://{authority}"),
             (None, None, None) => format!("http://{host}"),
         };
-        Self { proxy, dashboard, preview_template }
+        let origin = match (&config.public_url, &requested) {
+            (Some(url), _) => url.to_string(),
+            (None, Some(authority)) => format!("http://{authority}"),
+            (None, None) => format!("http://{host}"),
+        };
+        Self { proxy, api: format!("{origin}/api"), dashboard, preview_template }
     }
 
     /// Where a port of a sandbox is to be seen.
@@ -81,8 +88,14 @@ mod tests {
     use super::*;
 
     fn config() -> Config {
+        let objects = tempfile::tempdir().unwrap();
         Config {
+            open_socket: "x".into(),
+            builds: "x".into(),
+            objects: std::sync::Arc::new(paddock_driver_object::dir::Dir::open(objects.path()).unwrap()),
+            registries: paddock_registry::Client::new(paddock_registry::Settings::default()).unwrap(),
             store: paddock_store::StoreUrl::Sqlite("x".into()),
+            sealing_key: "x".into(),
             runner_socket: "x".into(),
             public_url: None,
             proxy_url: None,

@@ -120,6 +120,17 @@ impl Layers {
 
     /// Removes a layer from the object store and from this host. `Ok(false)`: it is being written or fetched; later. Blocks.
     pub(crate) fn remove(&self, porter: &Porter, id: ObjectId) -> Result<bool, String> {
+        self.remove_with(id, || {
+            objects::delete(porter, ObjectName::Layer { id }).map_err(|error| chain(&error))
+        })
+    }
+
+    /// Removes a layer from this host alone: it is fetched again when somebody needs it. The same `Ok(false)`. Blocks.
+    pub(crate) fn evict(&self, id: ObjectId) -> Result<bool, String> {
+        self.remove_with(id, || Ok(()))
+    }
+
+    fn remove_with(&self, id: ObjectId, first: impl FnOnce() -> Result<(), String>) -> Result<bool, String> {
         if self.exports().contains(&id) {
             return Ok(false);
         }
@@ -129,7 +140,7 @@ impl Layers {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(false),
         };
-        objects::delete(porter, ObjectName::Layer { id }).map_err(|error| chain(&error))?;
+        first()?;
         self.remove_here(id).map_err(|error| format!("could not remove a layer: {error}"))?;
         self.locks().remove(&id);
         Ok(true)

@@ -255,6 +255,8 @@ mod tests {
                 network,
                 link,
                 volumes: Vec::new(),
+                image: Default::default(),
+                scratch: Vec::new(),
             };
             self.links.started(&self.network, id, &spec, Port(port)).unwrap();
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use paddock_driver_image::Root;
-use paddock_types::{ObjectId, RootRef, StoredObject};
+use paddock_types::{ObjectId, RootBase, RootRef, StoredObject};
 use paddock_wire_runner::{RootState, RootStatus};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ impl Roots {
 /// Follows the state of a root, which is begun to be made if it is not here. One whose making failed is tried again.
 pub(crate) fn watch(context: &Arc<Context>, root: &RootRef) -> watch::Receiver<State> {
     let mut known = context.roots.known();
-    let is_builtin = root.layers.is_empty();
+    let is_builtin = *root == RootRef::BUILTIN;
     if let Some(sender) = known.get(root)
         && (is_builtin || !matches!(*sender.borrow(), State::Failed(_)))
     {
@@ -84,26 +84,27 @@ pub(crate) async fn fetch(
 /// Fetches the layers of a root and tells how that went.
 async fn make(context: Arc<Context>, root: RootRef, sender: watch::Sender<State>) {
     report(&context, &root, RootState::Preparing, None, None);
-    let base = RootRef { base: root.base, layers: Vec::new() };
-    let mut below = watch(&context, &base);
-    let base = loop {
-        let state = below.borrow_and_update().clone();
-        match state {
-            State::Ready(base) => break Ok(base),
-            State::Failed(reason) => break Err(reason),
-            State::Preparing => {}
-        }
-        // The built-in one's sender lives as long as the context.
-        let _ = below.changed().await;
+    let base = match root.base {
+        RootBase::Builtin => wait_for_builtin(&context).await.map(Some),
+        RootBase::Empty => Ok(None),
     };
-    let (working, layers) = (Arc::clone(&context), root.layers.clone());
+    let (working, layers, root_base) = (Arc::clone(&context), root.layers.clone(), root.base);
     let made = blocking(move || {
-        let Root { layers: mut paths, mut size_bytes } = base?;
+        let images = &working.drivers.images;
+        let base = match base? {
+            Some(builtin) => builtin,
+            None => images.ensure_base(RootBase::Empty, &|_| ()).map_err(|error| chain(&error))?,
+        };
+        let is_image = root_base == RootBase::Empty;
+        let Root { layers: mut paths, mut size_bytes } = base;
         let (_never, cancel) = paddock_porter::cancel().map_err(|error| error.to_string())?;
         for layer in &layers {
             let (path, size) = working.layers.ensure(&working.drivers.porter, layer, &cancel)?;
             paths.push(path);
             size_bytes += size;
+        }
+        if is_image {
+            paths.extend(images.trust(&paths).map_err(|error| chain(&error))?);
         }
         Ok::<_, String>(Root { layers: paths, size_bytes })
     })
@@ -119,6 +120,38 @@ async fn make(context: Arc<Context>, root: RootRef, sender: watch::Sender<State>
             sender.send_replace(State::Failed(reason));
         }
     }
+}
+
+/// The built-in root, once it is there.
+async fn wait_for_builtin(context: &Arc<Context>) -> Result<Root, String> {
+    let mut below = watch(context, &RootRef::BUILTIN);
+    loop {
+        let state = below.borrow_and_update().clone();
+        match state {
+            State::Ready(base) => return Ok(base),
+            State::Failed(reason) => return Err(reason),
+            State::Preparing => {}
+        }
+        // Its sender lives as long as the context.
+        let _ = below.changed().await;
+    }
+}
+
+/// Has a root fetched, and tells how far it is once that has ended, or after `patience`.
+pub(crate) async fn prepare_now(context: &Arc<Context>, root: &RootRef, patience: Duration) -> RootStatus {
+    let mut watched = watch(context, root);
+    let ended = tokio::time::timeout(patience, watched.wait_for(|state| !matches!(state, State::Preparing)));
+    let state = match ended.await {
+        Ok(Ok(state)) => state.clone(),
+        // The runner ends, or it takes longer.
+        Ok(Err(_)) | Err(_) => State::Preparing,
+    };
+    let (state, size_bytes, detail) = match state {
+        State::Preparing => (RootState::Preparing, None, None),
+        State::Ready(root) => (RootState::Ready, Some(root.size_bytes), None),
+        State::Failed(reason) => (RootState::Failed, None, Some(reason)),
+    };
+    RootStatus { root: root.clone(), state, size_bytes, detail }
 }
 
 /// Makes the built-in root, and keeps trying.

@@ -6,6 +6,7 @@
 //! | [`toolbox`] | what all handlers share; start and graceful stop |
 //! | `http` | the routes, the error body, what a request may say |
 //! | `spawn` | the one place that forks and the one place that waits |
+//! | `build` | steps of a build, for control alone |
 //! | `info`, `env`, `process`, `session`, `pty`, `interpreter`, `lsp`, `files`, `git`, `port`, `system` | the operations: one folder per group, one file per verb |
 //!
 //! It serves one sandbox and trusts whoever can reach its socket: authentication is the proxy's.
@@ -13,6 +14,7 @@
 //! neither panics nor stops over anything that a request or an image contains.
 
 pub mod boot;
+mod build;
 mod clock;
 mod env;
 mod environment;
@@ -37,6 +39,7 @@ pub mod toolbox;
 mod web_terminal;
 mod words;
 
+pub use build::BUILD_HELPER;
 pub use environment::{DEFAULT_PATH, Environment};
 pub use git::{GIT_HELPER, Helper};
 pub use http::{Listener, Route, routes};

@@ -1,5 +1,6 @@
 //! Sandboxes: one file for the record, one for changes, one for single reads, one for lists.
 
+mod build;
 mod claim;
 mod link;
 mod list;
@@ -13,6 +14,7 @@ mod timer;
 mod tree;
 mod write;
 
+pub use build::BuiltImage;
 pub use claim::{ClaimOutcome, PoolMember, ReadyMember};
 pub use link::MOST_LINKED;
 pub use list::{
@@ -25,12 +27,14 @@ pub use timer::Timers;
 pub use tree::ForkOutcome;
 pub use write::InsertOutcome;
 
+pub(crate) use record::{json, read_json, read_optional_json};
 pub(crate) use snapshot::{roots_in_use, writes_layer};
 
 use crate::value::Value;
 
 /// Every constant statement of this folder with its name, by file.
-pub(crate) const STATEMENTS: [&[(&str, &str)]; 10] = [
+pub(crate) const STATEMENTS: [&[(&str, &str)]; 11] = [
+    build::STATEMENTS,
     claim::STATEMENTS,
     link::STATEMENTS,
     list_sql::STATEMENTS,

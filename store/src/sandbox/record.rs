@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use paddock_types::{
-    AutoArchive, AutoDelete, AutoPause, AutoStop, BackupState, Cores, DesiredState, EnvName, Generation, Gib,
-    OrganizationId, OsUser, Resources, RootRef, RunnerId, SandboxId, SandboxState, StoredObject, TaskId,
-    TaskKind, Timestamp, VolumeMount, WarmPoolId,
+    AutoArchive, AutoDelete, AutoPause, AutoStop, BackupState, BuildInfo, Cores, DesiredState, EnvName,
+    Generation, Gib, ImageConfig, OrganizationId, OsUser, Resources, RootRef, RunnerId, SandboxId,
+    SandboxState, ScratchMount, StoredObject, TaskId, TaskKind, Timestamp, VolumeMount, WarmPoolId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ macro_rules! columns {
          auto_stop, auto_pause, auto_archive, auto_delete, auto_destroy_at, parent_id, created_at, last_activity_at, \
          desired, forced, generation_epoch, generation_number, state, existed, error_reason, recoverable, \
          daemon_version, runner_id, auth_token, updated_at, destroyed_at, cpu, memory, disk, returns_to, task, \
-         archive, backup_state, backup_created_at, resized_from, awaits_parent, volumes, version, warm_pool_id, linked_to, linked_name"
+         archive, backup_state, backup_created_at, resized_from, awaits_parent, volumes, version, warm_pool_id, linked_to, linked_name, image, build, scratch"
     };
 }
 pub(super) use columns;
@@ -72,6 +72,12 @@ pub struct SandboxRecord {
     pub link: Option<LinkRecord>,
     /// The volumes that it mounts, as its maker named them; no two at one path.
     pub volumes: Vec<VolumeMount>,
+    /// What its image says.
+    pub image: ImageConfig,
+    /// What its image is built from, for one that was asked for with a build.
+    pub build: Option<BuildInfo>,
+    /// Directories in memory that it has besides.
+    pub scratch: Vec<ScratchMount>,
     /// What changes as one.
     pub status: SandboxStatus,
     /// Counts the changes of `status`: a change names the version that it replaces.
@@ -325,15 +331,21 @@ impl SandboxRecord {
                 (None, None) => None,
                 _ => return Err(StoreError::Corrupt { column: "linked_name" }),
             },
+            image: read_json(row, "image")?,
+            build: read_optional_json(row, "build")?,
+            scratch: read_json(row, "scratch")?,
         })
     }
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(row: &mut Row, column: &'static str) -> Result<T, StoreError> {
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
+    row: &mut Row,
+    column: &'static str,
+) -> Result<T, StoreError> {
     serde_json::from_str(&row.text(column)?).map_err(|_| StoreError::Corrupt { column })
 }
 
-fn read_optional_json<T: serde::de::DeserializeOwned>(
+pub(crate) fn read_optional_json<T: serde::de::DeserializeOwned>(
     row: &mut Row,
     column: &'static str,
 ) -> Result<Option<T>, StoreError> {
@@ -341,7 +353,7 @@ fn read_optional_json<T: serde::de::DeserializeOwned>(
     text.map(|text| serde_json::from_str(&text)).transpose().map_err(|_| StoreError::Corrupt { column })
 }
 
-fn json<T: Serialize>(value: Option<&T>) -> Result<Value, StoreError> {
+pub(crate) fn json<T: Serialize>(value: Option<&T>) -> Result<Value, StoreError> {
     let text = value.map(serde_json::to_string).transpose().map_err(StoreError::refused)?;
     Ok(text.into())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use paddock_types::{ApiKeyId, SandboxId, SnapshotId, Timestamp, VolumeId};
 
 use super::read::by_id;
-use super::record::{SandboxRecord, SandboxStatus, columns};
+use super::record::{SandboxRecord, SandboxStatus, columns, json};
 use super::{link, mount};
 use crate::engine::Conn;
 use crate::value::{Value, unsigned};
@@ -17,10 +17,11 @@ constants! {
               auto_destroy_at, parent_id, created_at, last_activity_at, desired, forced, generation_epoch, \
               generation_number, state, settled, existed, error_reason, recoverable, daemon_version, runner_id, \
               auth_token, updated_at, destroyed_at, cpu, memory, disk, returns_to, task, archive, backup_state, \
-              backup_created_at, resized_from, awaits_parent, volumes, live_name, warm_pool_id, linked_to, linked_name, version) \
+              backup_created_at, resized_from, awaits_parent, volumes, live_name, warm_pool_id, linked_to, linked_name, \
+              image, build, scratch, version) \
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
               $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, \
-              $42, $43, $44, $45, $46, $47, $48, $49, 1) ON CONFLICT DO NOTHING";
+              $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, 1) ON CONFLICT DO NOTHING";
     // A sandbox that should be gone gives its name back at once.
     // Only a move from state to state counts as activity: not what happens in the background.
     UPDATE_STATUS = concat!("UPDATE sandbox SET desired = $3, forced = $4, generation_epoch = $5, generation_number = $6, state = $7, settled = $8, \
@@ -213,6 +214,9 @@ pub(super) async fn insert_without_labels(
     let link = sandbox.link.as_ref();
     values.push(link.map_or(Value::Null, |link| Value::spelled(link.target)));
     values.push(link.map(|link| link.target_name.as_str()).into());
+    values.push(json(Some(&sandbox.image))?);
+    values.push(json(sandbox.build.as_ref())?);
+    values.push(json(Some(&sandbox.scratch))?);
     if conn.execute(INSERT, &values).await? == 0 {
         return Ok(false);
     }

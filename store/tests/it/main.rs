@@ -8,6 +8,7 @@ mod cases;
 mod durability;
 mod links;
 mod lists;
+mod registries;
 mod samples;
 mod snapshots;
 mod statements;
@@ -52,6 +53,7 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    registries::a_registry_is_its_organizations_own_and_keeps_its_password,
     cases::a_store_is_born_once_and_its_epoch_only_rises,
     cases::only_the_first_organization_is_made_by_a_bootstrap,
     cases::a_key_is_found_by_its_hash_and_gone_after_deletion,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use paddock_store::sandbox::{AuthToken, SandboxRecord, SandboxStatus};
 use paddock_store::{ApiKeyRecord, KeyHash, NewOrganization, OrganizationRecord, Store, UserRecord};
 use paddock_types::{
-    ApiKeyId, AutoArchive, AutoDelete, AutoPause, AutoStop, BuiltinSnapshot, Generation, OrganizationId,
-    OsUser, Permission, RootRef, SandboxId, Timestamp, UserId,
+    ApiKeyId, AutoArchive, AutoDelete, AutoPause, AutoStop, BuiltinSnapshot, Generation, ImageConfig,
+    OrganizationId, OsUser, Permission, RootRef, SandboxId, Timestamp, UserId,
 };
 
 use crate::BIRTH;
@@ -79,6 +79,9 @@ pub(crate) fn sandbox(organization: OrganizationId, name: &str) -> SandboxRecord
         created_at: BIRTH,
         last_activity_at: BIRTH,
         volumes: Vec::new(),
+        image: ImageConfig::default(),
+        build: None,
+        scratch: Vec::new(),
         status: SandboxStatus::wished(
             Generation { epoch: 7, number: 1 },
             BuiltinSnapshot::Small.resources(),

@@ -15,6 +15,10 @@ const MOST: u64 = 3;
 
 fn snapshot(source: &SandboxRecord, name: &str) -> SnapshotRecord {
     SnapshotRecord {
+        image_name: None,
+        image: source.image.clone(),
+        build: None,
+        deactivated_at: None,
         id: SnapshotId::random(),
         organization: Some(source.organization),
         name: name.to_owned(),

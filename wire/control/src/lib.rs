@@ -6,6 +6,7 @@
 //! nothing that a server keeps to itself.
 
 mod api_key;
+mod build;
 mod configuration;
 mod error;
 mod event;
@@ -15,6 +16,7 @@ pub mod internal;
 mod organization;
 mod query;
 mod region;
+mod registry;
 mod sandbox;
 mod sandbox_query;
 mod schema;
@@ -25,6 +27,7 @@ mod volume;
 mod warm_pool;
 
 pub use api_key::{ApiKeyList, ApiKeyResponse, CreateApiKey};
+pub use build::{BuildInfo, BuildLogs, CreateBuildInfo, Url};
 pub use configuration::{Announcement, DaytonaConfiguration, OidcConfig};
 pub use error::{ErrorBody, ErrorSource};
 pub use event::{DesiredStateUpdated, SandboxStateUpdated, SnapshotStateUpdated, VolumeStateUpdated};
@@ -33,13 +36,14 @@ pub use health::{Health, HealthReport, ServiceHealth};
 pub use organization::{CreatedKey, CreatedOrganization, NewOrganization, Organization, OtelConfig};
 pub use query::{Query, Side};
 pub use region::Region;
+pub use registry::{CreateDockerRegistry, DockerRegistry, RegistryType, UpdateDockerRegistry};
 pub use sandbox::{
     CreateSandbox, CreateSandboxSnapshot, ForkSandbox, ListSandboxesResponse, PaginatedSandboxes,
     PortPreviewUrl, ResizeSandbox, Sandbox, SandboxLabels, SandboxListItem, ToolboxProxyUrl,
     UpdateLastActivity,
 };
 pub use sandbox_query::{ListSandboxes, ListSandboxesPaginated, SandboxFilters, SandboxSortField};
-pub use snapshot::{ListSnapshots, PaginatedSnapshots, SnapshotDto, SnapshotSortField};
+pub use snapshot::{CreateSnapshot, ListSnapshots, PaginatedSnapshots, SnapshotDto, SnapshotSortField};
 pub use time::{WireTime, parse_time};
 pub use user::{User, UserPublicKey};
 pub use volume::{CreateVolume, ListVolumes, SandboxVolume, VolumeDto};

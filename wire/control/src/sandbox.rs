@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::{Fields, Invalid, SandboxVolume, WireTime, schema};
+use crate::{BuildInfo, CreateBuildInfo, Fields, Invalid, SandboxVolume, WireTime, schema};
 
 /// Reference schema `CreateSandbox`. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, ToSchema)]
@@ -33,7 +33,7 @@ pub struct CreateSandbox {
     pub network_block_all: bool,
     /// Id or name of a region.
     pub target: Option<String>,
-    /// Cores. They come from the snapshot: anything but 0 is refused.
+    /// Cores. Of a build 1 unless given; otherwise they come from the snapshot, and anything but 0 is refused.
     pub cpu: Option<i64>,
     /// GiB of memory. As `cpu`.
     pub memory: Option<i64>,
@@ -59,14 +59,12 @@ pub struct CreateSandbox {
     /// What was asked for and cannot be had in this version, by field name.
     #[schema(ignore)]
     pub unavailable: Vec<&'static str>,
-    /// Whether a build was asked for.
-    #[schema(ignore)]
-    pub has_build: bool,
+    /// What its image is built from, in the place of a snapshot.
+    pub build_info: Option<CreateBuildInfo>,
 }
 
 /// Fields of the reference that this version refuses, unless their value asks for nothing.
 const UNAVAILABLE: &[&str] = &[
-    "buildInfo",
     "secrets",
     "gpuType",
     "spot",
@@ -105,13 +103,12 @@ impl CreateSandbox {
             linked_sandbox: fields.text("linkedSandbox"),
             volumes: SandboxVolume::read_all(&mut fields),
             unavailable: Vec::new(),
-            has_build: false,
+            build_info: CreateBuildInfo::read(&mut fields),
         };
         for name in UNAVAILABLE {
             let asks = fields.raw(name).is_some_and(|value| asks_for_something(&value));
             if asks {
                 read.unavailable.push(name);
-                read.has_build |= *name == "buildInfo";
             }
         }
         fields.finish()?;
@@ -120,7 +117,7 @@ impl CreateSandbox {
 }
 
 /// A size: a whole number, not negative.
-fn size(fields: &mut Fields, name: &str) -> Option<i64> {
+pub(crate) fn size(fields: &mut Fields, name: &str) -> Option<i64> {
     let size = fields.integer(name)?;
     if size < 0 {
         fields.problem(format!("{name} must not be less than 0"));
@@ -159,6 +156,9 @@ pub struct Sandbox {
     /// The sandbox that it is linked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linked_sandbox_id: Option<String>,
+    /// What its image is built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_info: Option<BuildInfo>,
     /// When its newest backup was completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -456,8 +456,8 @@ mod tests {
             r#"{"buildInfo":{"dockerfileContent":"FROM x"},"spot":true,"kvm":true,"networkAllowList":"1.1.1.1/32"}"#,
         );
         let request = request.unwrap();
-        assert_eq!(request.unavailable, ["buildInfo", "spot", "kvm", "networkAllowList"]);
-        assert!(request.has_build);
+        assert_eq!(request.unavailable, ["spot", "kvm", "networkAllowList"]);
+        assert_eq!(request.build_info.unwrap().dockerfile_content, "FROM x");
     }
 
     #[test]

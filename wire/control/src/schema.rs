@@ -1,5 +1,6 @@
 //! Schemas of the enums that `types` keeps free of this crate's libraries.
 
+use crate::registry::RegistryType;
 use paddock_types::{DesiredState, Permission, SandboxState, SnapshotState, VolumeState};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
 
@@ -22,6 +23,10 @@ pub(crate) fn desired_state() -> Schema {
 
 pub(crate) fn snapshot_state() -> Schema {
     one_of(SnapshotState::ALL.iter().map(|state| state.as_str())).into()
+}
+
+pub(crate) fn registry_type() -> Schema {
+    one_of(RegistryType::SPELLINGS.into_iter()).into()
 }
 
 pub(crate) fn volume_state() -> Schema {

@@ -4,7 +4,7 @@ use paddock_types::SnapshotState;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Invalid, Query, WireTime, schema};
+use crate::{BuildInfo, CreateBuildInfo, Fields, Invalid, Query, WireTime, schema};
 
 /// Reference schema `SnapshotDto`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -36,6 +36,12 @@ pub struct SnapshotDto {
     pub mem: u32,
     /// GiB of disk of a sandbox made from it.
     pub disk: u32,
+    /// The image that it is made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_name: Option<String>,
+    /// What it is built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_info: Option<BuildInfo>,
     /// Why it cannot be used.
     #[schema(required = true)]
     pub error_reason: Option<String>,
@@ -57,6 +63,60 @@ pub struct SnapshotDto {
     pub sandbox_class: String,
     /// Always false; SDKs 0.116 to 0.123 cannot read a snapshot without it.
     pub skip_validation: bool,
+}
+
+/// Reference schema `CreateSnapshot`.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CreateSnapshot {
+    /// Its name, unique in the organization.
+    pub name: String,
+    /// An image with a tag other than `latest`, or with a digest. Needed without a build.
+    pub image_name: Option<String>,
+    /// What it runs in the place of what its image says: the program and its arguments. Not with a build.
+    #[schema(required = false)]
+    pub entrypoint: Vec<String>,
+    /// What its image is built from.
+    pub build_info: Option<CreateBuildInfo>,
+    /// Cores of a sandbox made from it; 1 unless given.
+    pub cpu: Option<i64>,
+    /// GiB of memory; 1 unless given.
+    pub memory: Option<i64>,
+    /// GiB of disk; 3 unless given.
+    pub disk: Option<i64>,
+    /// GPUs: none can be had.
+    pub gpu: Option<i64>,
+    /// Id or name of a region.
+    pub region_id: Option<String>,
+    /// `container` unless given; others are refused.
+    pub sandbox_class: Option<String>,
+}
+
+impl CreateSnapshot {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Everything that has the wrong type, and a missing name.
+    pub fn read(mut fields: Fields) -> Result<Self, Invalid> {
+        let name = fields.text("name");
+        if name.is_none() {
+            fields.problem("name should not be empty");
+        }
+        let read = Self {
+            name: name.unwrap_or_default(),
+            image_name: fields.text("imageName"),
+            entrypoint: fields.texts("entrypoint").unwrap_or_default(),
+            build_info: CreateBuildInfo::read(&mut fields),
+            cpu: crate::sandbox::size(&mut fields, "cpu"),
+            memory: crate::sandbox::size(&mut fields, "memory"),
+            disk: crate::sandbox::size(&mut fields, "disk"),
+            gpu: crate::sandbox::size(&mut fields, "gpu"),
+            region_id: fields.text("regionId"),
+            sandbox_class: fields.text("sandboxClass"),
+        };
+        fields.finish()?;
+        Ok(read)
+    }
 }
 
 /// Reference schema `PaginatedSnapshots`.

@@ -10,7 +10,8 @@
 //! | `GET /v1/sandboxes` | `[Observation]`: every sandbox on the host, in no order |
 //! | `GET /v1/events` | newline-delimited [`Event`]s, unending: first everything that is so now, then each change; an empty line every 10 s |
 //! | `GET /v1/sandboxes/{id}/usage` | [`Usage`] |
-//! | `DELETE /v1/layers/{id}` | 204: the layer is neither here nor in the object store; 409 while it is being written. Only for one that nothing is made of |
+//! | `DELETE /v1/layers/{id}` | 204: the layer is neither here nor in the object store; 409 while it is being written. Only for one that nothing is made of. With `?keep=object` it leaves this host alone |
+//! | `PUT /v1/roots` with a [`RootRef`] | [`RootStatus`]: the root file system is fetched if it is not here; answers when that has ended, or after 20 s |
 //! | `PUT /v1/volumes/{id}` with [`VolumeWish`] | 200 [`VolumeReport`], within a few seconds also when the work takes longer |
 //!
 //! A second socket, `open.sock`, hands out connected sockets to the inside of sandboxes: the client
@@ -29,15 +30,15 @@ pub use volume::{DesiredVolume, VolumeReport, VolumeSight, VolumeWish};
 use std::collections::BTreeMap;
 
 use paddock_types::{
-    EnvName, Generation, OrganizationId, OsUser, Resources, RootRef, RunnerId, SandboxId, StoredObject,
-    TaskId, TaskKind, VolumeMount,
+    EnvName, Generation, OrganizationId, OsUser, Resources, RootRef, RunnerId, SandboxId, ScratchMount,
+    StoredObject, TaskId, TaskKind, VolumeMount,
 };
 use serde::{Deserialize, Serialize};
 
 pub use links::{Guest, Link, LinkTable};
 
 /// The version of this protocol. A runner refuses a control process of another one.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// The whole wish for one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +160,34 @@ pub struct SandboxSpec {
     /// The volumes that it mounts; no two at one path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeMount>,
+    /// What its image says.
+    #[serde(default, skip_serializing_if = "ImageSetup::is_nothing")]
+    pub image: ImageSetup,
+    /// Empty directories in memory that it has beside its root; no two at one path, none at a volume's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scratch: Vec<ScratchMount>,
+}
+
+/// What an image says of every process in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageSetup {
+    /// `NAME=value`; the sandbox's own variables win.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+    /// Where processes start. `None`, or what cannot be entered: the user's home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_dir: Option<String>,
+    /// The program that runs beside whatever is asked of the sandbox, and its arguments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
+}
+
+impl ImageSetup {
+    /// Whether it says nothing.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a sandbox may reach beyond itself. Host, neighbours, metadata and private ranges are denied

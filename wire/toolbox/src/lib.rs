@@ -10,9 +10,10 @@
 //!
 //! With the feature `openapi` it also has the document of the API, for the repository's own commands.
 //!
-//! Two exceptions: [`Startup`] is what the daemon tells the runner on descriptor 4, and [`GitCall`] what it
-//! asks of its git helper.
+//! Exceptions: [`Startup`] is what the daemon tells the runner on descriptor 4, [`GitCall`] what it asks of its git helper, and
+//! [`BuildStep`] what control asks of it in a build.
 
+mod build;
 mod chart;
 mod env;
 mod error;
@@ -31,6 +32,7 @@ mod session;
 mod startup;
 mod system;
 
+pub use build::{BuildEnd, BuildFrame, BuildPut, BuildSource, BuildSources, BuildStep, BuildTake};
 pub use chart::{Chart, ChartElement};
 pub use env::{EnvRequest, MessageResponse};
 pub use error::{DAEMON_SOURCE, ErrorBody, ErrorCode};

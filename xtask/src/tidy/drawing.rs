@@ -10,8 +10,11 @@ const DRAWING: &[(&str, &[&str])] = &[
     ("libs/client", &["types", "wire/*", "libs/*"]),
     ("libs/testkit", &["*"]),
     ("libs/git", &["types", "wire/toolbox"]),
+    ("libs/assemble", &["libs/dockerfile", "wire/toolbox"]),
     // What carries a sandbox's files to where objects are kept, for the runner.
     ("libs/porter", &["types", "libs/*", "drivers/object"]),
+    // What brings layers from registries to where objects are kept, for control.
+    ("libs/registry", &["types", "libs/*", "drivers/object"]),
     ("libs/*", &["types", "libs/*"]),
     ("roles/control", &["types", "wire/*", "libs/*", "planner", "store", "drivers/object"]),
     ("roles/runner", &["types", "wire/*", "libs/*", "drivers/*"]),

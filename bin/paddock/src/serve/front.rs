@@ -106,9 +106,24 @@ fn control_config(config: &Config, proxy_port: u16) -> Result<paddock_control::C
         None => paddock_control::StoreUrl::Sqlite(paths::front(config).join("store.db")),
     };
     let proxy_url = config.public_url.as_deref().map(str::parse).transpose().context("public_url")?;
+    let images = &config.images;
+    let images = paddock_registry::Settings {
+        mirrors: paddock_registry::mirrors(&images.mirrors).context("images.mirrors")?,
+        mirrors_only: images.mirrors_only,
+        insecure: paddock_registry::hosts(&images.insecure_registries)
+            .context("images.insecure_registries")?,
+        private: images.allow_private_registries.parse().context("images.allow_private_registries")?,
+        ca_file: images.ca_file.clone(),
+        ..paddock_registry::Settings::default()
+    };
     Ok(paddock_control::Config {
+        sealing_key: paths::front(config).join("sealing.key"),
         store,
         runner_socket: paths::run(config).join("runner.sock"),
+        open_socket: paths::run(config).join("open.sock"),
+        builds: paths::front(config).join("builds"),
+        objects: objects()?,
+        registries: paddock_registry::Client::new(images)?,
         public_url: None,
         proxy_url,
         proxy_port,
@@ -119,6 +134,13 @@ fn control_config(config: &Config, proxy_port: u16) -> Result<paddock_control::C
         version: env!("CARGO_PKG_VERSION").to_owned(),
         events: paddock_control::EventLimits::default(),
     })
+}
+
+/// Where objects are kept, as the supervisor says.
+fn objects() -> Result<Arc<dyn paddock_driver_object::ObjectStore>> {
+    let told = std::env::var(super::STORE_VARIABLE).context("nobody said where objects are kept")?;
+    let store: paddock_porter::StoreConfig = serde_json::from_str(&told).context("where objects are kept")?;
+    store.open().context("the object store cannot be opened")
 }
 
 /// The administrator's first key, which the supervisor has made and kept before we exist.

@@ -27,6 +27,7 @@ use paddock_control::ApiKeySecret;
 use serde::{Deserialize, Serialize};
 
 use crate::paths;
+use crate::porter;
 use crate::user::{self, User};
 
 /// How soon a child that died is started again, at first; doubled up to [`SLOWEST`] while it keeps dying.
@@ -39,6 +40,10 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// How the front gets the administrator's first key.
 pub(crate) const FIRST_KEY_VARIABLE: &str = "PADDOCK_FIRST_KEY";
+
+/// How the front gets to know where objects are kept: a [`paddock_porter::StoreConfig`] as JSON, with the store's secret, which it
+/// could not read.
+pub(crate) const STORE_VARIABLE: &str = "PADDOCK_FRONT_STORE";
 
 /// Real addresses of a running server, as `<data>/run/endpoints.json` holds them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -93,9 +98,12 @@ pub(crate) fn supervise(config: &Config) -> Result<()> {
     let banner = banner::Banner::new(endpoints, key.clone());
     std::thread::spawn(move || listen(heard, banner));
 
+    let store = serde_json::to_string(&porter::store(config)?).context("the object store's settings")?;
+    // Nobody but its own user and root reads a process's environment.
+    let told = vec![(FIRST_KEY_VARIABLE, key), (STORE_VARIABLE, store)];
     let mut children = [
-        Supervised::new("runner", user, vec![], None),
-        Supervised::new("front", user, vec![api.as_raw_fd(), proxy.as_raw_fd(), says.as_raw_fd()], Some(key)),
+        Supervised::new("runner", user, vec![], vec![]),
+        Supervised::new("front", user, vec![api.as_raw_fd(), proxy.as_raw_fd(), says.as_raw_fd()], told),
     ];
     let result = attend(&waiting, &mut children);
     end(&waiting, &mut children);
@@ -148,8 +156,8 @@ struct Supervised {
     user: User,
     /// Handed down as 3, 4, …
     descriptors: Vec<RawFd>,
-    /// The administrator's first key, for the front alone.
-    first_key: Option<String>,
+    /// What it alone is told.
+    told: Vec<(&'static str, String)>,
     child: Option<Child>,
     started: Instant,
     due: Instant,
@@ -157,9 +165,14 @@ struct Supervised {
 }
 
 impl Supervised {
-    fn new(role: &'static str, user: User, descriptors: Vec<RawFd>, first_key: Option<String>) -> Self {
+    fn new(
+        role: &'static str,
+        user: User,
+        descriptors: Vec<RawFd>,
+        told: Vec<(&'static str, String)>,
+    ) -> Self {
         let now = Instant::now();
-        Self { role, user, descriptors, first_key, child: None, started: now, due: now, pause: FASTEST }
+        Self { role, user, descriptors, told, child: None, started: now, due: now, pause: FASTEST }
     }
 
     fn pid(&self) -> Option<i32> {
@@ -177,9 +190,7 @@ impl Supervised {
         let own = std::env::current_exe().context("could not find this program's own path")?;
         let mut command = Command::new(own);
         command.args(["serve", "--role", self.role]);
-        if let Some(key) = &self.first_key {
-            command.env(FIRST_KEY_VARIABLE, key);
-        }
+        command.envs(self.told.iter().map(|(name, value)| (name, value)));
         let descriptors = self.descriptors.clone();
         let user = self.user;
         let drop_to = (self.role == "front").then_some((user.uid, user.gid));

@@ -101,8 +101,17 @@ pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unifi
     mounts.extend(bundle.mounts.iter().map(|(source, destination)| {
         json!({"destination": destination, "type": "bind", "source": source, "options": ["bind", "nosuid", "nodev"]})
     }));
+    // Anybody may write there, and what has a name may be run: builds compile in such places.
+    mounts.extend(launch.scratch.iter().map(|(path, size)| {
+        json!({"destination": path, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=1777", format!("size={size}")]})
+    }));
     if unified {
         mounts.push(json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev", "ro"]}));
+    }
+    let mut arguments = vec![TOOLBOX_INSIDE];
+    if !launch.arguments.is_empty() {
+        arguments.push("--");
+        arguments.extend(launch.arguments.iter().map(String::as_str));
     }
     json!({
         "ociVersion": "1.0.2",
@@ -112,7 +121,7 @@ pub(super) fn document(launch: &Launch<'_>, bundle: &Bundle, cgroup: &str, unifi
             "terminal": false,
             "user": { "uid": 0, "gid": 0 },
             "cwd": "/",
-            "args": [TOOLBOX_INSIDE],
+            "args": arguments,
             "env": launch.environment,
             // Off, so that sudo works; the walls are the user namespace, the bounding set and seccomp.
             "noNewPrivileges": false,

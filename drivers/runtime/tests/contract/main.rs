@@ -116,6 +116,8 @@ impl Stage {
             hostname: "the-name",
             toolbox: Path::new(env!("CARGO_BIN_EXE_paddock-runtime-probe")),
             environment: vec!["GREETING=good day".to_owned(), format!("LOOK={look}")],
+            arguments: &[],
+            scratch: &[],
             mounts,
             descriptors: &[asked.as_fd(), report_writer.as_fd()],
         })?;

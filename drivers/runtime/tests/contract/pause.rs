@@ -140,6 +140,8 @@ fn the_fake_is_held_and_resized_or_refuses_when_told() {
         toolbox: Path::new("/"),
         mounts: &[],
         environment: Vec::new(),
+        arguments: &[],
+        scratch: &[],
         descriptors: &[],
     };
     let first = fake.launch(launch).unwrap();

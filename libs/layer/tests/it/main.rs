@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on, fails")]
 
 mod inventory;
+mod others;
 mod random;
 mod streams;
 mod tricks;

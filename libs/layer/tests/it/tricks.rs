@@ -129,35 +129,106 @@ fn an_absolute_name_is_one_beneath_the_target() {
     let link = Stream::default().file("kept", "x").member("same", EntryType::Link, "/kept", b"");
     harmless(&link.end(), Form::Layer).0.unwrap();
     let link = Stream::default().member("same", EntryType::Link, "/etc/passwd", b"");
-    assert!(matches!(harmless(&link.end(), Form::Layer).0.unwrap_err(), UnpackError::Make { .. }));
+    assert!(refused(link).contains("did not bring before"));
+}
+
+/// A directory with something in it, and a link that leads to `target`.
+fn way(target: &str) -> Stream {
+    Stream::default().directory("upper/a").file("upper/a/secret", "").file("secret", "of the target").member(
+        "upper/way",
+        EntryType::Symlink,
+        target,
+        b"",
+    )
 }
 
 #[test]
-fn no_way_leads_through_a_link() {
+fn no_way_leads_through_a_link_in_what_we_wrote() {
     for target in ["../outside", "/", ".", "a"] {
-        let trick = || {
-            Stream::default().directory("a").file("a/secret", "").member(
-                "way",
-                EntryType::Symlink,
-                target,
-                b"",
-            )
-        };
         for last in [
-            trick().file("way/secret", "changed"),
-            trick().directory("way/made"),
-            trick().member("way/made", EntryType::Symlink, "x", b""),
-            trick().member("way/.wh.secret", EntryType::Regular, "", b""),
-            trick().member("way/.wh..wh..opq", EntryType::Regular, "", b""),
+            way(target).file("upper/way/secret", "changed"),
+            way(target).directory("upper/way/made"),
+            way(target).member("upper/way/made", EntryType::Symlink, "x", b""),
+            way(target).member("upper/way/.wh.secret", EntryType::Regular, "", b""),
+            way(target).member("upper/way/.wh..wh..opq", EntryType::Regular, "", b""),
+            // What a link leads to gets no second name either.
+            way(target).member("upper/taken", EntryType::Link, "upper/way/secret", b""),
         ] {
-            assert!(refused(last).contains("no directory"), "{target}");
+            let bytes = Stream(last.0[..].to_vec()).end();
+            // What belongs to no part of a volume would be refused before.
+            let bytes = without(&bytes, "secret");
+            let error = harmless(&bytes, Form::Archive).0.unwrap_err();
+            assert!(
+                matches!(error, UnpackError::Refused { why, .. } if why.contains("no directory")),
+                "{target}: {error}"
+            );
         }
-        // What a link leads to gets no second name either.
+    }
+}
+
+/// The stream without the member of that name and 13 bytes.
+fn without(bytes: &[u8], name: &str) -> Vec<u8> {
+    let at = (0..bytes.len())
+        .step_by(512)
+        .find(|&at| bytes[at..].starts_with(name.as_bytes()) && bytes.get(at + name.len()) == Some(&0));
+    let at = at.unwrap();
+    [&bytes[..at], &bytes[at + 1024..]].concat()
+}
+
+#[test]
+fn a_link_on_the_way_is_followed_beneath_the_target_in_what_others_wrote() {
+    // Each leads somewhere beneath the target, whatever it says.
+    for (target, lands) in [
+        ("a", "upper/a"),
+        (".", "upper"),
+        ("../upper/a", "upper/a"),
+        ("/", ""),
+        ("/upper/./a//", "upper/a"),
+        ("../../../../outside", "outside"),
+        ("/../outside", "outside"),
+        ("/proc/self/root", "proc/self/root"),
+        ("missing/../a", "upper/a"),
+        ("a/../../../../outside/deep", "outside/deep"),
+    ] {
+        let stream = way(target)
+            .file("upper/way/made", "x")
+            .directory("upper/way/directory")
+            .member("upper/way/link", EntryType::Symlink, "x", b"")
+            .member("second", EntryType::Link, "upper/way/made", b"")
+            .file("upper/way/.wh.gone", "");
+        let (result, place) = harmless(&stream.end(), Form::Layer);
+        result.unwrap_or_else(|error| panic!("{target}: {error}"));
+        let root = place.path().join("target");
+        assert_eq!(fs::read_to_string(root.join(lands).join("made")).unwrap(), "x", "{target}");
+        assert!(root.join(lands).join("directory").is_dir(), "{target}");
+        assert_eq!(fs::symlink_metadata(root.join(lands).join("gone")).unwrap().rdev(), 0);
+        let [first, second] =
+            [root.join(lands).join("made"), root.join("second")].map(|path| fs::metadata(path).unwrap());
+        assert_eq!(first.ino(), second.ino());
         assert!(
-            refused(trick().member("taken", EntryType::Link, "way/secret", b"")).contains("no directory")
+            fs::symlink_metadata(root.join("upper/way")).unwrap().is_symlink(),
+            "{target}: it is still one"
         );
     }
+    // Links that lead on and on, and over a file, end.
+    let round = Stream::default().member("a", EntryType::Symlink, "b", b"").member(
+        "b",
+        EntryType::Symlink,
+        "a/x",
+        b"",
+    );
+    assert!(refused(round.file("a/y", "")).contains("without an end"));
+    let over = Stream::default().file("f", "").member("a", EntryType::Symlink, "f", b"").file("a/x", "");
+    assert!(refused(over).contains("no directory"));
     assert!(refused(Stream::default().file("a", "").file("a/b", "")).contains("no directory"));
+    // A chain of links, each with a long way, costs no more than it may.
+    let long = "x/../".repeat(19) + "a";
+    let chain = (0..60).fold(Stream::default().directory("a"), |stream, number| {
+        let to = if number == 0 { long.clone() } else { format!("{}{}", "./".repeat(40), number - 1) };
+        stream.member(&number.to_string(), EntryType::Symlink, &to, b"")
+    });
+    assert!(refused(Stream(chain.0.clone()).file("59/y", "")).contains("without an end"));
+    harmless(&chain.file("30/y", "").end(), Form::Layer).0.unwrap();
 }
 
 #[test]
@@ -177,12 +248,11 @@ fn a_link_is_replaced_and_never_written_through() {
 }
 
 #[test]
-fn a_directory_is_told_twice_and_nothing_else_takes_its_place() {
+fn of_two_members_with_one_name_the_later_one_holds() {
     let twice = Stream::default().directory("d").file("d/kept", "x").directory("d").file("d/more", "y");
     let (result, place) = harmless(&twice.end(), Form::Layer);
     result.unwrap();
     assert!(place.path().join("target/d/kept").exists() && place.path().join("target/d/more").exists());
-    assert!(refused(Stream::default().file("d/kept", "x").file("d", "x")).contains("directory already"));
     let replaced = Stream::default().file("d", "x").directory("d").file("d/inside", "");
     harmless(&replaced.end(), Form::Layer).0.unwrap();
     assert!(
@@ -192,6 +262,70 @@ fn a_directory_is_told_twice_and_nothing_else_takes_its_place() {
         refused(Stream::default().directory("d").member("x", EntryType::Link, "d", b""))
             .contains("two names")
     );
+    // A directory with all in it, for a file, a link that leads out, a pipe; and back.
+    let full = || {
+        Stream::default().directory("d").file("d/a/b/c", "x").member("d/out", EntryType::Symlink, "/", b"")
+    };
+    for (kind, link) in [(EntryType::Regular, ""), (EntryType::Symlink, "../outside"), (EntryType::Fifo, "")]
+    {
+        let (result, place) = harmless(&full().member("d", kind, link, b"").end(), Form::Layer);
+        result.unwrap();
+        assert!(!fs::symlink_metadata(place.path().join("target/d")).unwrap().is_dir());
+        let back = full().member("d", kind, link, b"").directory("d").file("d/new", "");
+        let (result, place) = harmless(&back.end(), Form::Layer);
+        result.unwrap();
+        assert_eq!(fs::read_dir(place.path().join("target/d")).unwrap().count(), 1);
+    }
+    // What is replaced from within is gone, with what a link would have named.
+    assert!(refused(full().member("d", EntryType::Link, "d/a/b/c", b"")).contains("did not bring before"));
+    // An archive of ours says each name once.
+    let ours = Stream::default().file("upper/d/kept", "x").file("upper/d", "x");
+    let error = harmless(&ours.end(), Form::Archive).0.unwrap_err();
+    assert!(
+        matches!(error, UnpackError::Refused { why, .. } if why.contains("directory already")),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_an_old_file_system_left_is_passed_over() {
+    let stream = Stream::default()
+        .file(".wh..wh.aufs", "")
+        .directory(".wh..wh.plnk")
+        .file(".wh..wh.plnk/12.34", "x")
+        .file("d/.wh..wh.orph", "")
+        .file("d/kept", "x");
+    let (result, place) = harmless(&stream.end(), Form::Layer);
+    result.unwrap();
+    assert_eq!(fs::read_dir(place.path().join("target")).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(place.path().join("target/d")).unwrap().count(), 1);
+}
+
+#[test]
+fn an_owner_that_no_sandbox_can_have_becomes_nobody() {
+    let owned = |uid: u64, gid: u64| {
+        move |header: &mut Header| {
+            header.set_mode(0o6755);
+            header.set_uid(uid);
+            header.set_gid(gid);
+        }
+    };
+    let stream = Stream::default()
+        .told("mine", EntryType::Regular, "", 0, b"", owned(65_535, 65_535))
+        .told("theirs", EntryType::Regular, "", 0, b"", owned(65_536, 1))
+        .told("huge", EntryType::Directory, "", 0, b"", owned(5_000_000_000, u64::MAX >> 1))
+        .records(&[("uid", b"1000660000"), ("gid", b"0")])
+        .told("record", EntryType::Regular, "", 0, b"", owned(0, 0));
+    let (result, place) = harmless(&stream.end(), Form::Layer);
+    result.unwrap();
+    let shown = |name: &str| {
+        let node = fs::symlink_metadata(place.path().join("target").join(name)).unwrap();
+        (node.uid(), node.gid(), node.mode() & 0o7777)
+    };
+    assert_eq!(shown("mine"), (65_535, 65_535, 0o6755));
+    assert_eq!(shown("theirs"), (65_534, 1, 0o2755));
+    assert_eq!(shown("huge"), (65_534, 65_534, 0o755));
+    assert_eq!(shown("record"), (65_534, 0, 0o2755));
 }
 
 #[test]
@@ -202,7 +336,7 @@ fn marks_are_made_by_us_alone() {
     };
     let device = Stream::default().told("x", EntryType::Char, "", 0, b"", zero);
     assert!(refused(device).contains("mark of deletion"));
-    for name in [".wh.", ".wh..", ".wh...", ".wh..wh..plnk", ".wh..wh.x"] {
+    for name in [".wh.", ".wh..", ".wh..."] {
         assert!(refused(Stream::default().file(name, "")).contains("mark of nothing"), "{name}");
     }
     let attributes: [(&str, &[u8]); 4] = [
@@ -302,6 +436,7 @@ fn bombs_end_at_the_limits() {
     let bytes = Stream::default().member("zeros", EntryType::Regular, "", &vec![0; 2 << 20]).end();
     let error = unpack(place.path(), Form::Layer, &bytes, limits).unwrap_err();
     assert!(matches!(error, UnpackError::TooLarge { limit, .. } if limit == 1 << 20), "{error}");
+    assert!(error.to_string().contains("too large when it is unpacked"), "{error}");
 }
 
 fn sparse(map: &str, stored: usize, real: &str) -> Stream {
@@ -337,8 +472,39 @@ fn holes_that_cannot_be_are_refused() {
     }
     let error = harmless(&sparse("0\n", 0, "9000000000000000000").end(), Form::Layer).0.unwrap_err();
     assert!(matches!(error, UnpackError::Make { .. }), "the file system refuses such a file: {error}");
-    let old = Stream::default().records(&[("GNU.sparse.map", b"0,5")]).file("x", "12345");
-    assert!(matches!(harmless(&old.end(), Form::Layer).0.unwrap_err(), UnpackError::Unsupported { .. }));
+    let old = |records: &[(&str, &[u8])]| Stream::default().records(records).file("x", "12345").end();
+    let size: (&str, &[u8]) = ("GNU.sparse.size", b"100");
+    for records in [
+        &[("GNU.sparse.map", &b"0,6"[..]), size][..],
+        &[("GNU.sparse.map", b"0,5,3"), size],
+        &[("GNU.sparse.map", b"98,5"), size],
+        &[("GNU.sparse.map", b"5,3,0,2"), size],
+        &[("GNU.sparse.map", b"x"), size],
+        &[("GNU.sparse.map", b"0,5")],
+        &[("GNU.sparse.offset", b"0"), size],
+        &[("GNU.sparse.offset", b"0"), ("GNU.sparse.numbytes", b"9"), size],
+        &[("GNU.sparse.offset", b"0"), ("GNU.sparse.numbytes", b"18446744073709551615"), size],
+    ] {
+        let error = harmless(&old(records), Form::Layer).0.unwrap_err();
+        assert!(matches!(error, UnpackError::Malformed { .. }), "{records:?}: {error}");
+    }
+    let unknown = old(&[("GNU.sparse.major", b"2"), ("GNU.sparse.minor", b"0")]);
+    assert!(matches!(harmless(&unknown, Form::Layer).0.unwrap_err(), UnpackError::Unsupported { .. }));
+    for records in [
+        &[("GNU.sparse.map", &b"0,2,90,3"[..]), size][..],
+        &[
+            ("GNU.sparse.offset", b"0"),
+            ("GNU.sparse.numbytes", b"2"),
+            ("GNU.sparse.offset", b"90"),
+            ("GNU.sparse.numbytes", b"3"),
+            size,
+        ],
+    ] {
+        let (result, place) = harmless(&old(records), Form::Layer);
+        result.unwrap();
+        let content = fs::read(place.path().join("target/x")).unwrap();
+        assert_eq!((&content[..3], &content[89..94], content.len()), (&b"12\0"[..], &b"\x00345\0"[..], 100));
+    }
 }
 
 #[test]
@@ -350,8 +516,11 @@ fn every_cut_and_every_changed_byte_is_an_error_or_harmless() {
         .end();
     harmless(&whole, Form::Layer).0.unwrap();
     for length in (0..whole.len()).step_by(128) {
-        let error = harmless(&whole[..length], Form::Layer).0.unwrap_err();
-        assert!(matches!(error, UnpackError::Truncated), "{length}: {error}");
+        match harmless(&whole[..length], Form::Layer).0 {
+            // Between two members others end too. Whether that is the end, the sum of the whole says.
+            Ok(()) => assert!(length > 0 && length % 512 == 0 || length > whole.len() - 1024, "{length}"),
+            Err(error) => assert!(matches!(error, UnpackError::Truncated), "{length}: {error}"),
+        }
     }
     // The sum of a header is mended, so that what it says is believed.
     for position in (0..whole.len()).step_by(7) {
@@ -366,7 +535,11 @@ fn every_cut_and_every_changed_byte_is_an_error_or_harmless() {
     }
     let mut behind = whole;
     behind.extend_from_slice(b"something more");
-    assert!(matches!(harmless(&behind, Form::Layer).0.unwrap_err(), UnpackError::Malformed { .. }));
+    harmless(&behind, Form::Layer).0.unwrap();
+    let ours = [Stream::default().file("upper/x", "").end(), b"something more".to_vec()].concat();
+    assert!(matches!(harmless(&ours, Form::Archive).0.unwrap_err(), UnpackError::Malformed { .. }));
+    let ours = Stream::default().file("upper/x", "").0;
+    assert!(matches!(harmless(&ours, Form::Archive).0.unwrap_err(), UnpackError::Truncated));
 }
 
 #[test]

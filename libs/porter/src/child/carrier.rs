@@ -1,12 +1,15 @@
 //! The half that speaks to the store: between a tar stream and an object. No privilege, no tree.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::rc::Rc;
 
 use paddock_driver_object::download::Download;
 use paddock_driver_object::upload::put;
 use paddock_driver_object::{Digest, Error, ObjectKey, ObjectStore};
 
+use super::decompress::Decompressed;
 use super::{Done, confine, say};
 use crate::said::{Errand, Failure, Said, What, Why};
 
@@ -35,13 +38,13 @@ pub(super) fn carry(errand: File, says: &File) -> Done {
 /// What passes by is counted.
 struct Counted<R> {
     input: R,
-    bytes: u64,
+    bytes: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
-        self.bytes += count as u64;
+        self.bytes.set(self.bytes.get() + count as u64);
         Ok(count)
     }
 }
@@ -79,9 +82,9 @@ fn send(store: &dyn ObjectStore, key: &ObjectKey, word: impl Read, says: &File) 
 fn fetch(store: &dyn ObjectStore, key: &ObjectKey, expected: Digest, says: &File) -> Done {
     let download = Download::begin(store, key, Some(expected)).map_err(|error| Failure::of_store(&error))?;
     let total = download.meta().size_bytes;
-    let counted = Counted { input: download, bytes: 0 };
-    let mut decoder =
-        zstd::stream::read::Decoder::new(counted).map_err(|error| Failure::new(Why::Other, &error))?;
+    let bytes = Rc::new(Cell::new(0));
+    let counted = BufReader::with_capacity(PIECE, Counted { input: download, bytes: Rc::clone(&bytes) });
+    let mut decoder = Decompressed::new(counted).map_err(|error| unreadable(&error))?;
     let mut output = io::stdout().lock();
     let mut buffer = vec![0; PIECE];
     let (mut stream_bytes, mut told) = (0, 0);
@@ -90,8 +93,9 @@ fn fetch(store: &dyn ObjectStore, key: &ObjectKey, expected: Digest, says: &File
             Ok(count) => count,
             Err(error) => {
                 // What cannot be decompressed is first of all suspected of being damaged: its sum says.
-                let whole = io::copy(&mut decoder.finish(), &mut io::sink());
-                return Err(unreadable(&whole.err().unwrap_or(error)));
+                let rest = decoder.finish();
+                let whole = rest.map(|mut rest| io::copy(&mut rest, &mut io::sink()));
+                return Err(unreadable(&whole.and_then(Result::err).unwrap_or(error)));
             }
         };
         if count == 0 {
@@ -99,21 +103,22 @@ fn fetch(store: &dyn ObjectStore, key: &ObjectKey, expected: Digest, says: &File
         }
         if let Err(error) = output.write_all(buffer.get(..count).unwrap_or_default()) {
             // An unpacker that refuses the stream may do so because the object is damaged: its sum says.
-            return Err(match io::copy(&mut decoder.finish(), &mut io::sink()) {
-                Ok(_) => Failure::new(Why::OtherHalf, &error),
-                Err(damage) => unreadable(&damage),
+            let rest = decoder.finish();
+            return Err(match rest.map(|mut rest| io::copy(&mut rest, &mut io::sink())) {
+                Some(Err(damage)) => unreadable(&damage),
+                _ => Failure::new(Why::OtherHalf, &error),
             });
         }
         stream_bytes += count as u64;
-        let fetched = decoder.get_ref().get_ref().bytes;
+        let fetched = bytes.get();
         if fetched - told >= paddock_driver_object::PART_BYTES as u64 {
             told = fetched;
             let _ = say(says, &Said::Progress(fetched));
         }
     }
     // The end of the last frame need not be the object's: only its own end says that its sum is right.
-    let rest = io::copy(&mut decoder.finish(), &mut io::sink()).map_err(|error| unreadable(&error))?;
-    if rest > 0 {
+    let rest = decoder.finish().map(|mut rest| io::copy(&mut rest, &mut io::sink())).transpose();
+    if rest.map_err(|error| unreadable(&error))? != Some(0) {
         return Err(Failure::new(Why::Refused, &io::Error::other("something lies behind the stream's end")));
     }
     let _ = say(says, &Said::Progress(total));

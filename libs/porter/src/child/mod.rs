@@ -5,6 +5,7 @@
 
 mod carrier;
 mod confine;
+mod decompress;
 mod packer;
 
 use std::fs::File;

@@ -68,6 +68,7 @@ pub(super) fn unpack(root: OwnedFd, form: &str, members: &str, bytes: &str) -> D
             UnpackError::Input(_) => Why::OtherHalf,
             UnpackError::Truncated => Why::Cut,
             UnpackError::Make { .. } => Why::Other,
+            UnpackError::TooLarge { .. } => Why::TooLarge,
             _ => Why::Refused,
         };
         Failure::new(why, &error)

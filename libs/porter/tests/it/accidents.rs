@@ -117,7 +117,54 @@ fn what_is_no_archive_of_ours_is_refused() {
     let to = stage.volume("limited");
     let error =
         porter.import(&key(), planted.digest, Form::Archive, &to, none, &mut |_| {}, &never()).unwrap_err();
-    assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+    assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+}
+
+#[test]
+fn layers_are_taken_as_other_tools_compress_them() {
+    use std::io::Write;
+    let stage = Stage::new();
+    let porter = stage.porter();
+    let gzip = |content: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    };
+    let tar = tar_of("made");
+    let (first, second) = tar.split_at(300);
+    let unpacked = |name: &str, content: &[u8]| {
+        let planted = plant(&stage, content);
+        let to = stage.volume(name);
+        let limits = GENEROUS;
+        porter
+            .import(&key(), planted.digest, Form::Layer, &to, limits, &mut |_| {}, &never())
+            .map(|_| assert!(to.join("made").is_file(), "{name}"))
+    };
+    unpacked("plain", &tar).unwrap();
+    unpacked("gzip", &gzip(&tar)).unwrap();
+    unpacked("members", &[gzip(first), gzip(second)].concat()).unwrap();
+    unpacked("zstd", &zstd::encode_all(&tar[..], 3).unwrap()).unwrap();
+    unpacked("frames", &[first, second].map(|part| zstd::encode_all(part, 3).unwrap()).concat()).unwrap();
+    let error = unpacked("behind", &[gzip(&tar), b"more".to_vec()].concat()).unwrap_err();
+    assert!(
+        matches!(&error, Error::Refused { detail, .. } if detail.contains("behind the stream's end")),
+        "{error:?}"
+    );
+    // A bomb: a thousand times what it weighs.
+    let limits = Limits { members: 10, bytes: 1 << 20 };
+    let to = stage.volume("bomb");
+    let mut bomb = tar.clone();
+    bomb.truncate(512);
+    bomb[124..135].copy_from_slice(b"10000000000");
+    let sum: u32 =
+        bomb.iter().zip(0..).map(|(&b, at)| if (148..156).contains(&at) { 32 } else { u32::from(b) }).sum();
+    bomb[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    bomb.resize(64 << 20, 0);
+    let planted = plant(&stage, &gzip(&bomb));
+    let error =
+        porter.import(&key(), planted.digest, Form::Layer, &to, limits, &mut |_| {}, &never()).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+    assert!(error.to_string().contains("too large when it is unpacked"), "{error}");
 }
 
 /// A stream with one file.

@@ -351,6 +351,11 @@ impl Host {
         self.lock().sandboxes.retain(|_, sandbox| sandbox.state.is_settled());
     }
 
+    /// Every root file system is there at once, and takes a GiB.
+    pub(super) fn prepare_root(&self, root: RootRef) -> RootStatus {
+        RootStatus { root, state: RootState::Ready, size_bytes: Some(1 << 30), detail: None }
+    }
+
     pub(super) fn set_root(
         &self,
         root: RootRef,

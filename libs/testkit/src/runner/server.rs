@@ -15,8 +15,10 @@ use axum::{Json, Router};
 use futures_util::stream::unfold;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use paddock_types::{ObjectId, SandboxId, VolumeId};
-use paddock_wire_runner::{ErrorBody, Event, Observation, RunnerInfo, VolumeReport, VolumeWish, Wish};
+use paddock_types::{ObjectId, RootRef, SandboxId, VolumeId};
+use paddock_wire_runner::{
+    ErrorBody, Event, Observation, RootStatus, RunnerInfo, VolumeReport, VolumeWish, Wish,
+};
 use tokio::net::UnixListener;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -33,6 +35,7 @@ pub(super) fn listen(socket: &Path, host: Arc<Host>) -> JoinHandle<()> {
         .route("/v1/sandboxes", get(list))
         .route("/v1/sandboxes/{id}", put(receive))
         .route("/v1/layers/{id}", delete(delete_layer))
+        .route("/v1/roots", put(prepare_root))
         .route("/v1/volumes/{id}", put(receive_volume))
         .route("/v1/events", get(events))
         .with_state(host);
@@ -83,6 +86,10 @@ async fn delete_layer(State(host): State<Arc<Host>>, PathOf(id): PathOf<ObjectId
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(message) => (StatusCode::CONFLICT, Json(ErrorBody { message })).into_response(),
     }
+}
+
+async fn prepare_root(State(host): State<Arc<Host>>, Json(root): Json<RootRef>) -> Json<RootStatus> {
+    Json(host.prepare_root(root))
 }
 
 async fn receive_volume(

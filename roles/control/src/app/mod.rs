@@ -6,7 +6,9 @@ pub(crate) mod api_key;
 pub(crate) mod changes;
 pub(crate) mod error;
 pub(crate) mod events;
+pub(crate) mod image;
 pub(crate) mod organization;
+pub(crate) mod registry;
 pub(crate) mod sandbox;
 pub(crate) mod signing;
 pub(crate) mod snapshot;
@@ -17,11 +19,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use paddock_client::Door;
 use paddock_store::{Store, StoreError};
 use paddock_types::{Generation, Timestamp};
 use paddock_wire_runner::RootStatus;
 use tokio::sync::{Notify, watch};
 
+use crate::auth::seal::Sealer;
+use crate::build::Builds;
 use crate::clock;
 use crate::config::Config;
 use crate::reconcile::queue::Queue;
@@ -38,6 +43,8 @@ pub(crate) struct App(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) store: Store,
+    /// Seals passwords that have to be said again.
+    pub(crate) sealer: Sealer,
     /// When the store was made.
     pub(crate) born: Timestamp,
     /// Uses that are not written down yet.
@@ -60,6 +67,14 @@ pub(crate) struct Shared {
     pub(crate) layers: Notify,
     /// What root file systems with layers take.
     pub(crate) sizes: snapshot::Sizes,
+    /// Told when a snapshot or a sandbox waits for an image, and when a build has ended.
+    pub(crate) images: Notify,
+    /// Builds under way.
+    pub(crate) builds: Builds,
+    /// Images of registries.
+    pub(crate) registries: paddock_registry::Client,
+    /// The way to the inside of builds' sandboxes.
+    pub(crate) door: Door,
     /// How far the built-in root file system is, as the runner last said.
     pub(crate) root: watch::Sender<Option<RootStatus>>,
     epoch: AtomicU64,
@@ -75,11 +90,17 @@ impl Deref for App {
 
 impl App {
     pub(crate) async fn open(config: Config) -> Result<Self, StoreError> {
+        let sealer = Sealer::open(&config.sealing_key)
+            .map_err(|source| StoreError::Unavailable { source: source.into() })?;
         let store = Store::open(&config.store, clock::now()).await?;
         let (born, epoch) = (store.born().await?, store.epoch().await?);
+        let registries = config.registries.clone();
+        let door = Door::new(config.open_socket.clone());
+        let builds = config.builds.clone();
         let app = Self(Arc::new(Shared {
             runner: RunnerClient::new(&config.runner_socket),
             config,
+            sealer,
             store,
             born,
             activity: activity::Activity::default(),
@@ -91,6 +112,10 @@ impl App {
             mirror: Mirror::default(),
             layers: Notify::new(),
             sizes: snapshot::Sizes::default(),
+            images: Notify::new(),
+            builds: Builds::new(builds),
+            registries,
+            door,
             root: watch::channel(None).0,
             epoch: AtomicU64::new(epoch),
         }));

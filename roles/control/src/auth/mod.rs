@@ -6,6 +6,7 @@
 mod caller;
 pub(crate) mod extract;
 pub(crate) mod rights;
+pub(crate) mod seal;
 pub(crate) mod secret;
 
 pub(crate) use caller::Caller;

@@ -27,6 +27,8 @@ rights! {
     WriteSandboxes = Some(Permission::WriteSandboxes);
     /// Delete sandboxes.
     DeleteSandboxes = Some(Permission::DeleteSandboxes);
+    /// Make and change snapshots.
+    WriteSnapshots = Some(Permission::WriteSnapshots);
     /// Remove snapshots.
     DeleteSnapshots = Some(Permission::DeleteSnapshots);
     /// See volumes.
@@ -35,6 +37,10 @@ rights! {
     WriteVolumes = Some(Permission::WriteVolumes);
     /// Remove volumes.
     DeleteVolumes = Some(Permission::DeleteVolumes);
+    /// Add and change registries.
+    WriteRegistries = Some(Permission::WriteRegistries);
+    /// Remove registries.
+    DeleteRegistries = Some(Permission::DeleteRegistries);
     /// Make, list and revoke API keys.
     ManageApiKeys = Some(Permission::ManageApiKeys);
 }

@@ -15,6 +15,7 @@ pub(crate) mod openapi;
 mod organization;
 mod read;
 mod region;
+mod registry;
 pub(crate) mod router;
 mod sandbox;
 mod snapshot;

@@ -7,9 +7,10 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use paddock_wire_control::{
-    CreateApiKey, CreateSandbox, CreateSandboxSnapshot, CreateVolume, CreateWarmPool, Fields, ForkSandbox,
-    Invalid, ListSandboxes, ListSandboxesPaginated, ListSnapshots, ListVolumes, NewOrganization, Query,
-    ResizeSandbox, SandboxLabels, UpdateLastActivity, UpdateWarmPool,
+    BuildLogs, CreateApiKey, CreateDockerRegistry, CreateSandbox, CreateSandboxSnapshot, CreateSnapshot,
+    CreateVolume, CreateWarmPool, Fields, ForkSandbox, Invalid, ListSandboxes, ListSandboxesPaginated,
+    ListSnapshots, ListVolumes, NewOrganization, Query, ResizeSandbox, SandboxLabels, UpdateDockerRegistry,
+    UpdateLastActivity, UpdateWarmPool,
 };
 use tokio::time::timeout;
 
@@ -41,8 +42,8 @@ macro_rules! read_with {
         })*
     };
 }
-read_with!(FromFields, from_fields, Fields: CreateSandbox, CreateSandboxSnapshot, ForkSandbox, ResizeSandbox, SandboxLabels, UpdateLastActivity, CreateApiKey, NewOrganization, CreateVolume, CreateWarmPool, UpdateWarmPool);
-read_with!(FromQuery, from_query, Query: ListSandboxes, ListSandboxesPaginated, ListSnapshots, ListVolumes);
+read_with!(FromFields, from_fields, Fields: CreateSandbox, CreateSnapshot, CreateSandboxSnapshot, ForkSandbox, ResizeSandbox, SandboxLabels, UpdateLastActivity, CreateApiKey, NewOrganization, CreateVolume, CreateWarmPool, UpdateWarmPool, CreateDockerRegistry, UpdateDockerRegistry);
+read_with!(FromQuery, from_query, Query: BuildLogs, ListSandboxes, ListSandboxesPaginated, ListSnapshots, ListVolumes);
 
 /// The JSON object of a request. The content type is not looked at: every client means JSON.
 pub(super) struct JsonOf<T>(pub(super) T);

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use super::events::hub::Hub;
 use super::{
-    admin, api_key, configuration, events, health, internal, layers, organization, region, sandbox, snapshot,
-    user, volume, warm_pool,
+    admin, api_key, configuration, events, health, internal, layers, organization, region, registry, sandbox,
+    snapshot, user, volume, warm_pool,
 };
 use crate::app::App;
 
@@ -44,6 +44,8 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(sandbox::auto_delete::set_auto_delete_interval))
         .routes(routes!(sandbox::ttl::set_ttl))
         .routes(routes!(sandbox::public::update_public_status))
+        .routes(routes!(sandbox::build_logs::get_build_logs_url))
+        .routes(routes!(sandbox::build_logs::get_build_logs))
         .routes(routes!(sandbox::labels::replace_labels))
         .routes(routes!(sandbox::last_activity::update_last_activity))
         .routes(routes!(sandbox::toolbox_proxy_url::get_toolbox_proxy_url))
@@ -51,12 +53,23 @@ pub(super) fn operations() -> OpenApiRouter<App> {
         .routes(routes!(sandbox::signing_key::get_signing_key))
         .routes(routes!(sandbox::signing_key::rotate_signing_key))
         // snapshots
-        .routes(routes!(snapshot::list::list_snapshots))
+        .routes(routes!(snapshot::list::list_snapshots, snapshot::create::create_snapshot))
+        .routes(routes!(snapshot::activate::activate_snapshot))
+        .routes(routes!(snapshot::deactivate::deactivate_snapshot))
+        .routes(routes!(snapshot::build_logs::get_snapshot_build_logs_url))
+        .routes(routes!(snapshot::build_logs::get_snapshot_build_logs))
         .routes(routes!(snapshot::get::get_snapshot, snapshot::delete::remove_snapshot))
         // volumes
         .routes(routes!(volume::list::list_volumes, volume::create::create_volume))
         .routes(routes!(volume::get::get_volume, volume::delete::delete_volume))
         .routes(routes!(volume::by_name::get_volume_by_name))
+        // registries
+        .routes(routes!(registry::list::list_registries, registry::create::create_registry))
+        .routes(routes!(
+            registry::get::get_registry,
+            registry::update::update_registry,
+            registry::delete::delete_registry
+        ))
         // warm pools
         .routes(routes!(warm_pool::list::list_warm_pools, warm_pool::create::create_warm_pool))
         .routes(routes!(warm_pool::update::update_warm_pool, warm_pool::delete::delete_warm_pool))

@@ -1,4 +1,5 @@
-//! Removes layers that nothing is made of any more: from the runner, then from the record.
+//! Removes layers that nothing is made of any more, from the runner, then from the record; and takes those off the host of which
+//! only inactive snapshots are made.
 
 use std::time::Duration;
 
@@ -40,6 +41,12 @@ async fn once(app: &App) -> Result<bool, paddock_store::StoreError> {
                 is_done = false;
                 tracing::warn!(layer.id = %id, error = chain(&*error), "a layer could not be removed yet");
             }
+        }
+    }
+    for id in app.store.layers_of_inactive().await? {
+        if let Err(error) = app.runner.evict_layer(id).await {
+            is_done = false;
+            tracing::warn!(layer.id = %id, error = chain(&*error), "a layer could not be taken off its host yet");
         }
     }
     Ok(is_done)

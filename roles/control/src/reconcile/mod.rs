@@ -6,6 +6,7 @@
 //! | intake (`runners`) | the runner | not knowing what is so |
 //! | [`timers`] | every ten seconds | uses not written down; a sandbox whose time has come |
 //! | [`layers`] | what used one, every ten minutes | layers that nothing is made of |
+//! | [`images`] | requests, builds that end, every five seconds | a snapshot or a sandbox that waits for its image |
 //! | [`warm_pools`] | claims, members that change, every ten seconds | a pool without as many members as it should have |
 //! | [`volume`] | requests, every second | a volume that is not as wished |
 //! | [`housekeeping`] | every ten minutes | records of what is long gone |
@@ -14,6 +15,7 @@ mod apply;
 mod conclude;
 pub(crate) mod driver;
 mod housekeeping;
+mod images;
 mod layers;
 pub(crate) mod queue;
 mod sandbox;
@@ -39,6 +41,7 @@ pub(crate) async fn run(app: &App, reconciler: &Arc<Reconciler>, shutdown: Cance
     tasks.spawn(driver::drive(app.clone(), Arc::clone(reconciler)));
     tasks.spawn(timers::watch(app.clone()));
     tasks.spawn(layers::collect(app.clone()));
+    tasks.spawn(images::tend(app.clone()));
     tasks.spawn(warm_pools::tend(app.clone()));
     tasks.spawn(volume::watch(app.clone()));
     tasks.spawn(housekeeping::purge(app.clone()));

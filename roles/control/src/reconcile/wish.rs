@@ -3,7 +3,7 @@
 use paddock_store::SandboxRecord;
 use paddock_store::sandbox::SandboxStatus;
 use paddock_types::{DesiredState, SandboxState};
-use paddock_wire_runner::{Desired, Existence, Link, NetworkPolicy, SandboxSpec, Task, Wish};
+use paddock_wire_runner::{Desired, Existence, ImageSetup, Link, NetworkPolicy, SandboxSpec, Task, Wish};
 
 /// The whole wish for one sandbox.
 pub(crate) fn wish(record: &SandboxRecord) -> Wish {
@@ -32,6 +32,12 @@ pub(crate) fn wish(record: &SandboxRecord) -> Wish {
             }),
             network: if record.network_block_all { NetworkPolicy::Blocked } else { NetworkPolicy::Public },
             volumes: record.volumes.clone(),
+            image: ImageSetup {
+                env: record.image.env.clone(),
+                work_dir: record.image.work_dir.clone(),
+                arguments: record.image.arguments(),
+            },
+            scratch: record.scratch.clone(),
         },
         continues: desired == Desired::Started
             && (status.state == SandboxState::Started || status.returns_to == Some(SandboxState::Started)),

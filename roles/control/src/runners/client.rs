@@ -13,9 +13,9 @@ use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use paddock_types::{ObjectId, SandboxId, VolumeId};
+use paddock_types::{ObjectId, RootRef, SandboxId, VolumeId};
 use paddock_wire_runner::{
-    DesiredVolume, ErrorBody, Observation, Usage, VolumeReport, VolumeSight, VolumeWish, Wish,
+    DesiredVolume, ErrorBody, Observation, RootStatus, Usage, VolumeReport, VolumeSight, VolumeWish, Wish,
 };
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -26,6 +26,8 @@ const WISH_TIMEOUT: Duration = Duration::from_secs(10);
 const USAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a runner may take to remove a layer.
 const LAYER_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a question for a root file system may be open: longer than the runner holds it.
+const ROOT_TIMEOUT: Duration = Duration::from_secs(40);
 /// The longest answer that is read.
 const LONGEST_ANSWER: usize = 1 << 20;
 
@@ -113,9 +115,12 @@ impl RunnerClient {
 
     /// Has a layer removed from the object store and from the runner's host. One that is not there is no error.
     pub(crate) async fn delete_layer(&self, id: ObjectId) -> Result<(), BoxError> {
+        self.delete(&format!("/v1/layers/{id}")).await
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), BoxError> {
         let exchange = async {
-            let path = format!("/v1/layers/{id}");
-            let response = self.client.request(request(Method::DELETE, &path, Bytes::new())).await?;
+            let response = self.client.request(request(Method::DELETE, path, Bytes::new())).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await?.to_bytes();
             match (status, serde_json::from_slice::<ErrorBody>(&body)) {
@@ -125,6 +130,26 @@ impl RunnerClient {
             }
         };
         timeout(LAYER_TIMEOUT, exchange).await?
+    }
+
+    /// Has a layer removed from the runner's host alone; it is fetched again when somebody needs it.
+    pub(crate) async fn evict_layer(&self, id: ObjectId) -> Result<(), BoxError> {
+        self.delete(&format!("/v1/layers/{id}?keep=object")).await
+    }
+
+    /// Has a root file system fetched and unpacked; how far it is after a while. May be repeated.
+    pub(crate) async fn prepare_root(&self, root: &RootRef) -> Result<RootStatus, BoxError> {
+        let exchange = async {
+            let body = serde_json::to_vec(root)?;
+            let response = self.client.request(request(Method::PUT, "/v1/roots", Bytes::from(body))).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await?.to_bytes();
+            if status != StatusCode::OK {
+                return Err(format!("the runner answered {status}").into());
+            }
+            Ok(serde_json::from_slice(&body)?)
+        };
+        timeout(ROOT_TIMEOUT, exchange).await?
     }
 
     /// Opens the stream of events.

@@ -22,6 +22,9 @@ const PERMISSIONS: &[(&str, &str)] = &[
     ("resizeSandbox", "write:sandboxes"),
     ("forkSandbox", "write:sandboxes"),
     ("createSandboxSnapshot", "write:sandboxes"),
+    ("createSnapshot", "write:snapshots"),
+    ("activateSnapshot", "write:snapshots"),
+    ("deactivateSnapshot", "write:snapshots"),
     ("removeSnapshot", "delete:snapshots"),
     ("setAutostopInterval", "write:sandboxes"),
     ("setAutoPauseInterval", "write:sandboxes"),
@@ -40,6 +43,9 @@ const PERMISSIONS: &[(&str, &str)] = &[
     ("getVolumeByName", "read:volumes"),
     ("createVolume", "write:volumes"),
     ("deleteVolume", "delete:volumes"),
+    ("createRegistry", "write:registries"),
+    ("updateRegistry", "write:registries"),
+    ("deleteRegistry", "delete:registries"),
     ("listApiKeys", "manage:api_keys"),
     ("createApiKey", "manage:api_keys"),
     ("getApiKey", "manage:api_keys"),
@@ -49,6 +55,8 @@ const PERMISSIONS: &[(&str, &str)] = &[
 
 /// Operations on an object of an organization, which a stranger must not find.
 const OWNED: &[&str] = &[
+    "getBuildLogs",
+    "getBuildLogsUrl",
     "getSandbox",
     "deleteSandbox",
     "startSandbox",
@@ -77,6 +85,9 @@ const OWNED: &[&str] = &[
     "rotateSigningKey",
     "updateWarmPool",
     "deleteWarmPool",
+    "getRegistry",
+    "updateRegistry",
+    "deleteRegistry",
     "getVolume",
     "getVolumeByName",
     "deleteVolume",
@@ -105,6 +116,10 @@ pub(crate) async fn operations(world: &World, sandbox: &str) -> Vec<Operation> {
         found if found.status == StatusCode::OK => found.id(),
         _ => world.volume("spare").await,
     };
+    let registry = match world.get("/api/docker-registry").await.body[0]["id"].as_str() {
+        Some(id) => id.to_owned(),
+        None => world.registry("ghcr.io").await,
+    };
     let document = serde_json::to_value(paddock_control::openapi()).unwrap();
     let mut operations = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -112,6 +127,7 @@ pub(crate) async fn operations(world: &World, sandbox: &str) -> Vec<Operation> {
             let filled = match path.as_str() {
                 path if path.starts_with("/snapshots") => path.replace("{id}", "paddock-small"),
                 path if path.starts_with("/warm-pools") => path.replace("{id}", &pool),
+                path if path.starts_with("/docker-registry") => path.replace("{id}", &registry),
                 path if path.starts_with("/regions") => path.replace("{id}", "local"),
                 path => path.to_owned(),
             };
@@ -144,8 +160,12 @@ fn body(id: &str) -> Option<Value> {
         "replaceLabels" => Some(json!({"labels": {}})),
         "resizeSandbox" => Some(json!({"cpu": 2})),
         "createSandboxSnapshot" => Some(json!({"name": "taken"})),
+        "createSnapshot" => Some(json!({"name": "made", "buildInfo": {"dockerfileContent": "FROM scratch"}})),
         "createWarmPool" => Some(json!({"snapshot": "paddock-medium", "pool": 1})),
         "updateWarmPool" => Some(json!({"pool": 1})),
+        "createRegistry" | "updateRegistry" => {
+            Some(json!({"name": "r", "url": "ghcr.io", "username": "someone", "password": "secret"}))
+        }
         "createApiKey" => Some(json!({"name": "new", "permissions": []})),
         "adminCreateOrganization" => Some(json!({"name": "new"})),
         _ => None,

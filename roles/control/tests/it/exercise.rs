@@ -13,10 +13,20 @@ async fn every_operation_answers_as_it_declares() {
     let sandbox = world.sandbox(json!({"name": "web"})).await;
     let spare = || world.post("/api/api-keys", json!({"name": "spare", "permissions": []}));
     let document = serde_json::to_value(paddock_control::openapi()).unwrap();
+    let build = json!({"dockerfileContent": "FROM scratch"});
+    let built = world.post("/api/sandbox", json!({"name": "built", "buildInfo": build})).await.id();
+    world.until_state(&built, "started").await;
+    let of_build = world.post("/api/snapshots", json!({"name": "of-a-build", "buildInfo": build})).await;
+    assert_eq!(of_build.status, 200, "{of_build:?}");
+    world.until_snapshot("of-a-build", "active").await;
     let mut exercised = BTreeSet::new();
     let mut all = operations(&world, &sandbox).await;
     // Each in a state in which it is legal; what ends the sandbox comes last.
-    const ORDER: [&str; 15] = [
+    const ORDER: [&str; 19] = [
+        "getBuildLogs",
+        "deactivateSnapshot",
+        "activateSnapshot",
+        "deleteRegistry",
         "deleteWarmPool",
         "createBackup",
         "createSandboxSnapshot",
@@ -42,6 +52,9 @@ async fn every_operation_answers_as_it_declares() {
             "replaceLabels" => Some(json!({"labels": {"a": "b"}})),
             "createApiKey" => Some(json!({"name": "fresh", "permissions": ["write:sandboxes"]})),
             "createWarmPool" => Some(json!({"snapshot": "paddock-medium", "pool": 1})),
+            "createRegistry" | "updateRegistry" => {
+                Some(json!({"name": "r", "url": "ghcr.io", "username": "someone", "password": "secret"}))
+            }
             "updateWarmPool" => Some(json!({"pool": 1})),
             "adminCreateOrganization" => Some(json!({"name": "Other"})),
             "getApiKey" | "deleteApiKey" | "deleteApiKeyForUser" => {
@@ -58,6 +71,22 @@ async fn every_operation_answers_as_it_declares() {
             }
             "removeSnapshot" => {
                 path = path.replace("paddock-small", "taken");
+                None
+            }
+            "createSnapshot" => {
+                Some(json!({"name": "another", "buildInfo": {"dockerfileContent": "FROM scratch"}}))
+            }
+            "getBuildLogs" | "getBuildLogsUrl" => {
+                path = path.replace(&sandbox, &built);
+                None
+            }
+            "getSnapshotBuildLogs" | "getSnapshotBuildLogsUrl" | "deactivateSnapshot" => {
+                path = path.replace("paddock-small", "of-a-build");
+                None
+            }
+            "activateSnapshot" => {
+                path = path.replace("paddock-small", "of-a-build");
+                world.forget_when_deactivated("of-a-build");
                 None
             }
             "recoverSandbox" => {

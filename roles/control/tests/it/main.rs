@@ -9,6 +9,7 @@
 mod admin;
 mod api_key;
 mod authorization;
+mod build;
 mod concurrency;
 mod configuration;
 mod errors;
@@ -22,6 +23,7 @@ mod organization;
 mod postgres;
 mod recovery;
 mod region;
+mod registry;
 mod sandbox;
 mod snapshot;
 mod user;

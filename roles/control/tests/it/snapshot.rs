@@ -1,16 +1,11 @@
 use axum::http::StatusCode;
-use paddock_testkit::eventually;
 use paddock_wire_runner::RootState;
 use serde_json::{Value, json};
 
 use crate::world::World;
 
 async fn until_snapshot(world: &World, name: &str, state: &str) -> Value {
-    eventually(&format!("{name} to be {state}"), async || {
-        let body = world.get(&format!("/api/snapshots/{name}")).await.body;
-        (body["state"] == state).then_some(body)
-    })
-    .await
+    world.until_snapshot(name, state).await
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use paddock_control::{ApiKeySecret, CancellationToken, Config, Control, EventLimits, StoreUrl};
+use paddock_registry::{Client, Settings};
 use paddock_testkit::eventually;
 use paddock_testkit::runner::FakeRunner;
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub(crate) directory: Arc<TempDir>,
     store: StoreUrl,
     limits: EventLimits,
+    registries: Client,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -66,18 +68,38 @@ impl World {
         world
     }
 
+    /// Control runs, and speaks to registries as the test says.
+    pub(crate) async fn start_with_registries(registries: Client) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let store = StoreUrl::Sqlite(directory.path().join("control.db"));
+        let limits = EventLimits::default();
+        Self::start_limited_with(store, FakeRunner::start(), directory, limits, registries).await
+    }
+
     async fn start_limited(
         store: StoreUrl,
         runner: FakeRunner,
         directory: Arc<TempDir>,
         limits: EventLimits,
     ) -> Self {
-        let config = Config { events: limits, ..config(store.clone(), runner.socket()) };
+        let registries = Client::new(Settings::default()).unwrap();
+        Self::start_limited_with(store, runner, directory, limits, registries).await
+    }
+
+    async fn start_limited_with(
+        store: StoreUrl,
+        runner: FakeRunner,
+        directory: Arc<TempDir>,
+        limits: EventLimits,
+        registries: Client,
+    ) -> Self {
+        let usual = config(store.clone(), runner.socket());
+        let config = Config { events: limits, registries: registries.clone(), ..usual };
         let control = Control::open(config).await.unwrap();
         let key = ApiKeySecret::generate();
         assert!(control.bootstrap_with(&key).await.unwrap());
         let key = key.reveal().to_owned();
-        let mut world = Self { runner, control, key, directory, store, limits, running: None };
+        let mut world = Self { runner, control, key, directory, store, limits, registries, running: None };
         world.run();
         world
     }
@@ -126,7 +148,8 @@ impl World {
     }
 
     async fn open_again(&mut self) {
-        let config = Config { events: self.limits, ..config(self.store.clone(), self.runner.socket()) };
+        let usual = config(self.store.clone(), self.runner.socket());
+        let config = Config { events: self.limits, registries: self.registries.clone(), ..usual };
         self.control = Control::open(config).await.unwrap();
         self.run();
     }
@@ -256,8 +279,20 @@ async fn read(router: Router, request: Request<Body>) -> Answer {
 }
 
 pub(crate) fn config(store: StoreUrl, runner_socket: PathBuf) -> Config {
+    let directory = runner_socket.parent().unwrap().to_owned();
+    let objects = paddock_driver_object::dir::Dir::open(&directory.join("objects")).unwrap();
     Config {
+        // Beside the database, or where one on a server has its directory: the runner's socket is the world's own too.
+        sealing_key: match &store {
+            StoreUrl::Sqlite(path) => path.with_extension("key"),
+            _ => runner_socket.with_extension("key"),
+        },
         store,
+        // Nothing in these tests runs: builds end before their first step.
+        open_socket: directory.join("open.sock"),
+        builds: directory.join("builds"),
+        objects: Arc::new(objects),
+        registries: Client::new(Settings::default()).unwrap(),
         runner_socket,
         public_url: None,
         proxy_url: None,
@@ -324,6 +359,14 @@ impl World {
 }
 
 impl World {
+    /// A registry with credentials; its id.
+    pub(crate) async fn registry(&self, url: &str) -> String {
+        let body = json!({"name": "mine", "url": url, "username": "someone", "password": "hunter2"});
+        let answer = self.post("/api/docker-registry", body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.id()
+    }
+
     /// A volume that is ready; its id.
     pub(crate) async fn volume(&self, name: &str) -> String {
         let answer = self.post("/api/volumes", json!({ "name": name })).await;
@@ -400,5 +443,30 @@ impl World {
     pub(crate) async fn members(&self) -> Vec<Value> {
         let all = self.get("/api/sandbox?includeWarm=true&limit=200").await.body["items"].clone();
         all.as_array().unwrap().iter().filter(|item| !item["warmPoolId"].is_null()).cloned().collect()
+    }
+}
+
+impl World {
+    /// Waits until a snapshot is in a state; how it is then.
+    pub(crate) async fn until_snapshot(&self, name: &str, state: &str) -> Value {
+        let path = format!("/api/snapshots/{name}");
+        eventually(&format!("{name} to be {state}"), async || {
+            let body = self.get(&path).await.body;
+            (body["state"] == state).then_some(body)
+        })
+        .await
+    }
+
+    /// How many layers are on record.
+    pub(crate) fn layers_on_record(&self) -> i64 {
+        let database = rusqlite::Connection::open(self.directory.path().join("control.db")).unwrap();
+        database.query_one("SELECT COUNT(*) FROM layer", [], |row| row.get(0)).unwrap()
+    }
+
+    /// As if a snapshot had been deactivated long ago.
+    pub(crate) fn forget_when_deactivated(&self, name: &str) {
+        let database = rusqlite::Connection::open(self.directory.path().join("control.db")).unwrap();
+        let changed = database.execute("UPDATE snapshot SET deactivated_at = 0 WHERE name = $1", [name]);
+        assert_eq!(changed.unwrap(), 1);
     }
 }

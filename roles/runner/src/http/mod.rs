@@ -5,23 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use futures_util::stream;
-use paddock_types::{ObjectId, SandboxId, VolumeId};
+use paddock_types::{ObjectId, RootRef, SandboxId, VolumeId};
 use paddock_wire_runner::{ErrorBody, Event, Observation, RunnerInfo, Usage, VolumeWish, Wish};
+use serde::Deserialize;
 use tokio::net::UnixListener;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::{Refused, Registry};
-use crate::{Context, blocking, chain, meter, volumes};
+use crate::{Context, blocking, chain, meter, roots, volumes};
 
 /// A listener learns at the latest after this time that the runner is still there.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long a question for a root file system is held.
+const ROOT_PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 struct App {
@@ -44,6 +47,7 @@ pub(crate) async fn serve(
         .route("/v1/sandboxes/{id}", put(wish))
         .route("/v1/sandboxes/{id}/usage", get(usage))
         .route("/v1/layers/{id}", delete(delete_layer))
+        .route("/v1/roots", put(prepare_root))
         .route("/v1/volumes/{id}", put(wish_volume))
         .route("/v1/events", get(events))
         .with_state(app);
@@ -111,10 +115,36 @@ async fn usage(State(app): State<App>, Path(id): Path<SandboxId>) -> Response {
     .into_response()
 }
 
-async fn delete_layer(State(app): State<App>, Path(id): Path<ObjectId>) -> Response {
+async fn prepare_root(State(app): State<App>, body: Bytes) -> Response {
+    match serde_json::from_slice::<RootRef>(&body) {
+        Ok(root) => Json(roots::prepare_now(&app.context, &root, ROOT_PATIENCE).await).into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, format!("not a root file system: {error}")),
+    }
+}
+
+/// What of a layer is to be kept.
+#[derive(Debug, Deserialize)]
+struct Keep {
+    keep: Option<Kept>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    Object,
+}
+
+async fn delete_layer(
+    State(app): State<App>,
+    Path(id): Path<ObjectId>,
+    Query(Keep { keep }): Query<Keep>,
+) -> Response {
     let context = Arc::clone(&app.context);
     let removed = blocking(move || {
-        let removed = context.layers.remove(&context.drivers.porter, id);
+        let removed = match keep {
+            Some(Kept::Object) => context.layers.evict(id),
+            None => context.layers.remove(&context.drivers.porter, id),
+        };
         // After it, or a fetch that was just ending would tell of them again.
         context.roots.forget(id);
         context.hub.forget_roots(id);

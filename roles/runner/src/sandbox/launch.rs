@@ -184,6 +184,8 @@ pub(super) fn launch(
             tracing::warn!(sandbox.id = %id, reason = chain(&error), "could not clean up after a failed launch");
         }
     });
+    let scratch: Vec<(String, u64)> =
+        spec.scratch.iter().map(|mount| (mount.path.to_string(), mount.size_bytes)).collect();
     let launched = context.drivers.runtime.launch(Launch {
         id,
         layers,
@@ -194,6 +196,8 @@ pub(super) fn launch(
         hostname: &id.to_string(),
         toolbox: &context.config.toolbox,
         environment: environment(context, id, &spec),
+        arguments: &spec.image.arguments,
+        scratch: &scratch,
         mounts: &mounts,
         descriptors: &[listener.as_fd(), report_writer.as_fd()],
     });
@@ -265,13 +269,16 @@ pub(crate) async fn connect_toolbox(config: &Config, id: SandboxId) -> io::Resul
 }
 
 fn environment(context: &Context, id: SandboxId, spec: &SandboxSpec) -> Vec<String> {
-    let mut variables: Vec<(String, String)> = vec![
-        ("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
+    let mut variables: Vec<(String, String)> =
+        vec![("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())];
+    let of_image = spec.image.env.iter().filter_map(|text| text.split_once('='));
+    variables.extend(of_image.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    variables.extend([
         ("DAYTONA_SANDBOX_ID".into(), id.to_string()),
         ("DAYTONA_SANDBOX_SNAPSHOT".into(), spec.snapshot_name.clone()),
         ("DAYTONA_ORGANIZATION_ID".into(), spec.organization.to_string()),
         ("DAYTONA_REGION_ID".into(), spec.region.clone()),
-    ];
+    ]);
     variables.extend(context.config.environment.iter().cloned());
     if let Some(user) = &spec.user {
         variables.push(("DAYTONA_SANDBOX_USER".into(), user.to_string()));
@@ -281,6 +288,9 @@ fn environment(context: &Context, id: SandboxId, spec: &SandboxSpec) -> Vec<Stri
     variables.retain(|(name, _)| !name.starts_with("PADDOCK_"));
     if let Some(user) = &spec.user {
         variables.push(("PADDOCK_USER".into(), user.to_string()));
+    }
+    if let Some(work_dir) = &spec.image.work_dir {
+        variables.push(("PADDOCK_WORKDIR".into(), work_dir.clone()));
     }
     let mut last = std::collections::BTreeMap::new();
     last.extend(variables);

@@ -16,6 +16,11 @@ pub const GIT_HELPER: &str = "git-helper";
 pub struct Helper(pub(super) Arc<OwnedFd>);
 
 impl Helper {
+    /// The program, to be run.
+    pub(crate) fn program(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.0)
+    }
+
     /// The program that this process runs; `None` if it cannot be found any more.
     pub fn of_this_program() -> Option<Self> {
         let flags = OFlags::PATH | OFlags::CLOEXEC;

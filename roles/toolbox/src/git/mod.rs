@@ -51,7 +51,7 @@ use crate::toolbox::Shared;
 /// What the operations share.
 #[derive(Debug)]
 pub(crate) struct Git {
-    helper: Option<Helper>,
+    pub(crate) helper: Option<Helper>,
     /// Directories that are being cloned into.
     targets: Targets,
 }

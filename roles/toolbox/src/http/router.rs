@@ -13,11 +13,13 @@ use super::routes::Routes;
 use super::{ApiError, finish};
 use crate::toolbox::Shared;
 use crate::web_terminal::web_terminal;
-use crate::{env, files, git, info, interpreter, lsp, port, process, pty, session, system};
+use crate::{build, env, files, git, info, interpreter, lsp, port, process, pty, session, system};
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     table()
         .into_router()
+        // For control alone, and no part of the API.
+        .route("/internal/build/step", axum::routing::post(build::step))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         // Files of any size; what is held in memory has a limit of its own in `json`.

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use paddock_store::sandbox::{
-    ClaimOutcome, ForkOutcome, InsertOutcome, ReadyMember, SandboxStatus, SnapshotOutcome,
+    BuiltImage, ClaimOutcome, ForkOutcome, InsertOutcome, ReadyMember, SandboxStatus, SnapshotOutcome,
 };
 use paddock_store::{SandboxRecord, SnapshotRecord};
 use paddock_types::{ObjectId, WarmPoolId};
 use tokio::task::JoinError;
 
-use super::snapshot::MOST_SNAPSHOTS;
 use crate::app::changes::Change;
 use crate::app::events::Event;
 use crate::app::{App, Error, volume};
@@ -96,18 +95,42 @@ pub(crate) async fn snapshot(
     status: SandboxStatus,
     snapshot: SnapshotRecord,
     layer: ObjectId,
+    most: u64,
 ) -> Result<SnapshotOutcome, Error> {
     let (app, id, version) = (app.clone(), source.id, source.version);
     let before = Some((source.status.state, source.status.desired));
     let committing = tokio::spawn(async move {
         let commit = app.changes.begin(&app.events, id, version);
-        let outcome =
-            app.store.begin_snapshot(MOST_SNAPSHOTS, id, version, status, snapshot.clone(), layer).await?;
+        let outcome = app.store.begin_snapshot(most, id, version, status, snapshot.clone(), layer).await?;
         if let SnapshotOutcome::Done(source) = &outcome {
             commit.done(Change { before, record: Arc::new(SandboxRecord::clone(source)) });
             app.events.publish(Event::SnapshotCreated(Arc::new(snapshot)));
         }
         Ok(outcome)
+    });
+    committing.await.unwrap_or_else(|error| Err(ended(error)))
+}
+
+/// Gives a sandbox the image that was built for it and another status, if it is still as it was when `record` was read.
+/// `None`: it was not, or a layer of the image is just being removed.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn image(
+    app: &App,
+    record: &SandboxRecord,
+    built: BuiltImage,
+    status: SandboxStatus,
+) -> Result<Option<SandboxRecord>, Error> {
+    let (app, id, version) = (app.clone(), record.id, record.version);
+    let before = Some((record.status.state, record.status.desired));
+    let committing = tokio::spawn(async move {
+        let commit = app.changes.begin(&app.events, id, version);
+        let replaced = app.store.set_sandbox_image(id, version, built, status).await?;
+        if let Some(record) = &replaced {
+            commit.done(Change { before, record: Arc::new(record.clone()) });
+        }
+        Ok(replaced)
     });
     committing.await.unwrap_or_else(|error| Err(ended(error)))
 }

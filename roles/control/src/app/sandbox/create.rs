@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use paddock_store::sandbox::{InsertOutcome, MOST_LINKED, SandboxStatus};
 use paddock_store::{SandboxRecord, SnapshotRecord};
 use paddock_types::{
-    AutoArchive, AutoDelete, AutoPause, AutoStop, EnvName, InvalidInterval, OrganizationId, OsUser,
-    ResourceLimits, SandboxId, SandboxName, SnapshotState, TimeToLive,
+    AutoArchive, AutoDelete, AutoPause, AutoStop, BuildInfo, EnvName, ImageConfig, InvalidInterval,
+    OrganizationId, OsUser, ResourceLimits, Resources, RootRef, SandboxId, SandboxName, SandboxState,
+    SnapshotState, TimeToLive,
 };
 use paddock_wire_control::CreateSandbox;
 use tracing::Instrument;
 
 use super::hold::Hold;
 use super::settings::check_idle_timers;
-use super::{check_labels, commit, link};
+use super::{build, check_labels, commit, link};
 use crate::app::{App, Error, snapshot, volume, warm_pool};
 use crate::auth::secret;
 use crate::clock;
@@ -33,6 +34,9 @@ pub(crate) async fn create(
     organization: OrganizationId,
     request: CreateSandbox,
 ) -> Result<SandboxRecord, Error> {
+    if request.build_info.is_some() {
+        return build::create(app, organization, request).await;
+    }
     let (record, snapshot) = plan(app, organization, request).await?;
     if let Some(claimed) = warm_pool::claim(app, &record, &snapshot).await? {
         app.activity.snapshot_used(snapshot.id, record.created_at);
@@ -41,7 +45,7 @@ pub(crate) async fn create(
     let inserting = tracing::debug_span!("insert", sandbox.id = %record.id);
     let holding = tracing::debug_span!("hold", sandbox.id = %record.id);
     let hold = Hold::begin(app, record.id);
-    check(commit::insert(app, &record).instrument(inserting).await?, &record)?;
+    insert(app, &record).instrument(inserting).await?;
     failpoints::hit(Operation::Create, Moment::AfterRequest)?;
     tracing::info!(
         sandbox.id = %record.id,
@@ -52,6 +56,14 @@ pub(crate) async fn create(
     app.activity.snapshot_used(snapshot.id, record.created_at);
     app.queue.wake(record.id);
     hold.until_started(record).instrument(holding).await
+}
+
+/// Puts a new sandbox on record.
+///
+/// # Errors
+/// When its name is taken, or what it hangs on is not there.
+pub(crate) async fn insert(app: &App, record: &SandboxRecord) -> Result<(), Error> {
+    check(commit::insert(app, record).await?, record)
 }
 
 /// What an insertion that was refused is to its caller.
@@ -73,13 +85,34 @@ pub(crate) fn name_taken(name: &str) -> Error {
     Error::Conflict(format!("sandbox with name {name:?} already exists"))
 }
 
-/// The record of the sandbox that is asked for.
+/// The record of the sandbox that is asked for, made of a snapshot.
 async fn plan(
     app: &App,
     organization: OrganizationId,
     request: CreateSandbox,
 ) -> Result<(SandboxRecord, SnapshotRecord), Error> {
     refuse_unavailable(&request)?;
+    refuse_sizes(&request)?;
+    let snapshot = find_snapshot(app, organization, request.snapshot.clone()).await?;
+    let limits = snapshot.resources.check(ResourceLimits::DEFAULT);
+    limits.map_err(|error| Error::Invalid(error.to_string()))?;
+    let record = record(app, organization, request, Origin::Snapshot(&snapshot)).await?;
+    Ok((record, snapshot))
+}
+
+/// What a sandbox is made of.
+pub(super) enum Origin<'s> {
+    Snapshot(&'s SnapshotRecord),
+    Build(BuildInfo, Resources),
+}
+
+/// The record of the sandbox that is asked for.
+pub(super) async fn record(
+    app: &App,
+    organization: OrganizationId,
+    request: CreateSandbox,
+    origin: Origin<'_>,
+) -> Result<SandboxRecord, Error> {
     let mut problems = Vec::new();
     let id = SandboxId::random();
     let name = request.name.map(SandboxName::try_from).transpose();
@@ -113,18 +146,33 @@ async fn plan(
     check_labels(&request.labels)?;
     let volumes = volume::mounts(app, organization, &request.volumes).await?;
     let region = find_region(app, request.target)?;
-    let snapshot = find_snapshot(app, organization, request.snapshot).await?;
     let link = link::find(app, organization, request.linked_sandbox, &region, auto_delete).await?;
-    let limits = snapshot.resources.check(ResourceLimits::DEFAULT);
-    limits.map_err(|error| Error::Invalid(error.to_string()))?;
     let now = clock::now();
-    let record = SandboxRecord {
+    let (snapshot_name, root, default_user, image, build, resources) = match origin {
+        Origin::Snapshot(snapshot) => (
+            snapshot.name.clone(),
+            snapshot.root.clone(),
+            snapshot.default_user.clone(),
+            snapshot.image.clone(),
+            None,
+            snapshot.resources,
+        ),
+        // What it is made of is known when it is built.
+        Origin::Build(info, resources) => {
+            let info = BuildInfo { takes_user_of_image: user.is_none(), ..info };
+            let name = info.reference.clone();
+            (name, RootRef::EMPTY, OsUser::root(), ImageConfig::default(), Some(info), resources)
+        }
+    };
+    let wished = SandboxStatus::wished(app.first_generation(), resources, secret::auth_token(), now);
+    let state = if build.is_some() { SandboxState::PendingBuild } else { wished.state };
+    Ok(SandboxRecord {
         id,
         organization,
         name: name.map_or_else(|| id.to_string(), String::from),
-        snapshot_name: snapshot.name.clone(),
-        root: snapshot.root.clone(),
-        user: user.unwrap_or_else(|| snapshot.default_user.clone()),
+        snapshot_name,
+        root,
+        user: user.unwrap_or(default_user),
         env,
         labels: request.labels,
         public: request.public,
@@ -139,26 +187,34 @@ async fn plan(
         created_at: now,
         last_activity_at: now,
         volumes,
-        status: SandboxStatus::wished(app.first_generation(), snapshot.resources, secret::auth_token(), now),
+        image,
+        build,
+        scratch: Vec::new(),
+        status: SandboxStatus { state, ..wished },
         version: 1,
         warm_pool: None,
         link,
-    };
-    Ok((record, snapshot))
+    })
 }
 
 /// Refuses by name what this version cannot do, and what makes no sense at all.
-fn refuse_unavailable(request: &CreateSandbox) -> Result<(), Error> {
-    if request.has_build && request.linked_sandbox.is_some() {
+pub(super) fn refuse_unavailable(request: &CreateSandbox) -> Result<(), Error> {
+    let has_build = request.build_info.is_some();
+    if has_build && request.linked_sandbox.is_some() {
         return Err(Error::Invalid("linkedSandbox and buildInfo exclude each other".to_owned()));
     }
-    if request.has_build && request.snapshot.is_some() {
+    if has_build && request.snapshot.is_some() {
         return Err(Error::Invalid("snapshot and buildInfo exclude each other".to_owned()));
     }
     if !request.unavailable.is_empty() {
         let names = request.unavailable.join(", ");
         return Err(Error::Unsupported(format!("not available in this version: {names}")));
     }
+    Ok(())
+}
+
+/// Refuses sizes beside a snapshot, which has its own.
+fn refuse_sizes(request: &CreateSandbox) -> Result<(), Error> {
     let sizes =
         [("cpu", request.cpu), ("memory", request.memory), ("disk", request.disk), ("gpu", request.gpu)];
     let given: Vec<&str> =

@@ -1,5 +1,6 @@
 //! Sandboxes: what users do with them. What follows from it is the reconciler's.
 
+pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod commit;
 pub(crate) mod create;

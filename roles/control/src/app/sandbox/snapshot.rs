@@ -24,7 +24,7 @@ pub(crate) const MOST_SNAPSHOTS: u64 = 100;
 /// one, and for memory.
 pub(crate) async fn take(
     app: &App,
-    mut source: SandboxRecord,
+    source: SandboxRecord,
     request: CreateSandboxSnapshot,
 ) -> Result<SandboxRecord, Error> {
     let name = SnapshotName::try_from(request.name).map_err(|error| Error::Invalid(error.to_string()))?;
@@ -32,6 +32,19 @@ pub(crate) async fn take(
         let message = "includeMemory: a snapshot of a sandbox of class container holds its files only";
         return Err(Error::Invalid(message.to_owned()));
     }
+    take_named(app, source, name, MOST_SNAPSHOTS).await
+}
+
+/// The same under a name that is one, for an organization that may have `most` snapshots.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) async fn take_named(
+    app: &App,
+    mut source: SandboxRecord,
+    name: SnapshotName,
+    most: u64,
+) -> Result<SandboxRecord, Error> {
     if source.root.layers.len() >= RootRef::MOST_LAYERS {
         return Err(too_many_layers());
     }
@@ -42,7 +55,7 @@ pub(crate) async fn take(
         let layer = ObjectId::random();
         let task = first_attempt(TaskKind::Snapshot { snapshot: snapshot.id, layer });
         let status = SandboxStatus { task: Some(task), ..moved(app, &source, Call::Snapshot, planned) };
-        match commit::snapshot(app, &source, status, snapshot, layer).await? {
+        match commit::snapshot(app, &source, status, snapshot, layer, most).await? {
             SnapshotOutcome::Done(changed) => {
                 follow_up(app, &source, &changed, Call::Snapshot)?;
                 return Ok(*changed);
@@ -54,7 +67,7 @@ pub(crate) async fn take(
                 )));
             }
             SnapshotOutcome::TooMany => {
-                let message = format!("an organization can have at most {MOST_SNAPSHOTS} snapshots");
+                let message = format!("an organization can have at most {most} snapshots");
                 return Err(Error::Invalid(message));
             }
             SnapshotOutcome::SourceChanged => {}
@@ -90,5 +103,9 @@ fn snapshot_of(source: &SandboxRecord, name: String) -> SnapshotRecord {
         updated_at: now,
         last_used_at: None,
         source: Some(source.id),
+        image_name: None,
+        image: source.image.clone(),
+        build: None,
+        deactivated_at: None,
     }
 }

@@ -151,6 +151,10 @@ mod tests {
             updated_at: Timestamp(0),
             last_used_at: None,
             source: None,
+            image_name: None,
+            image: Default::default(),
+            build: None,
+            deactivated_at: None,
         };
         let event = Event::SnapshotState { snapshot: Arc::new(snapshot), old: SnapshotState::Pending };
         Arc::new(Body::new(event, &Arc::default()))

@@ -7,6 +7,7 @@ pub(super) mod auto_delete;
 pub(super) mod auto_pause;
 pub(super) mod auto_stop;
 pub(super) mod backup;
+pub(super) mod build_logs;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod fork;
@@ -42,11 +43,12 @@ pub(super) fn show(app: &App, record: SandboxRecord, urls: &Urls) -> Sandbox {
     let backup_created_at = record.status.backup_created_at.map(WireTime);
     let linked_sandbox_id = record.link.as_ref().map(|link| link.target.to_string());
     let volumes = record.volumes.iter().map(show_mount).collect();
+    let build_info = record.build.clone().map(crate::http::snapshot::show_build);
     let mut summary = summarize(record, urls);
     if let Some(used) = summary.id.parse().ok().and_then(|id| app.activity.of_sandbox(id)) {
         summary.last_activity_at = summary.last_activity_at.max(WireTime(used));
     }
-    Sandbox { summary, env, kvm: false, volumes, linked_sandbox_id, backup_created_at }
+    Sandbox { summary, env, kvm: false, volumes, linked_sandbox_id, build_info, backup_created_at }
 }
 
 fn show_mount(mount: &VolumeMount) -> SandboxVolume {

@@ -1,5 +1,7 @@
 //! Snapshots: the built-in ones, and how far their root file system is.
 
+pub(crate) mod make;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +14,12 @@ use paddock_types::{
 use paddock_wire_control::{ListSnapshots, SnapshotSortField};
 use paddock_wire_runner::{RootState, RootStatus};
 
-use super::events::Event;
-use super::{App, Error};
+use crate::app::events::Event;
+use crate::app::{App, Error};
 use crate::clock;
 
 /// As whom a sandbox of a built-in snapshot runs unless its maker says otherwise.
-const BUILTIN_USER: &str = "daytona";
+pub(crate) const BUILTIN_USER: &str = "daytona";
 
 /// What the newest root file systems with layers take on disk, as the runner said: it says so before the snapshot is on
 /// record as made of one.
@@ -74,6 +76,24 @@ pub(crate) async fn find(
     Ok(app.store.load_snapshot_by_name(organization, text.to_owned()).await?)
 }
 
+/// The same, if there is one.
+///
+/// # Errors
+/// 404 when there is none.
+pub(crate) async fn get(
+    app: &App,
+    organization: OrganizationId,
+    text: &str,
+) -> Result<SnapshotRecord, Error> {
+    let missing = || Error::NotFound(format!("snapshot {:?} not found", shown(text)));
+    find(app, organization, text).await?.ok_or_else(missing)
+}
+
+/// What somebody typed, as it may be said back.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
 /// One numbered page.
 pub(crate) async fn list(
     app: &App,
@@ -108,7 +128,7 @@ pub(crate) async fn list(
 /// # Errors
 /// 404 when there is none, 403 for one of everybody's.
 pub(crate) async fn remove(app: &App, organization: OrganizationId, text: &str) -> Result<(), Error> {
-    let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+    let shown = shown(text);
     let missing = || Error::NotFound(format!("snapshot {shown:?} not found"));
     let found = find(app, organization, text).await?.ok_or_else(missing)?;
     if found.organization.is_none() {
