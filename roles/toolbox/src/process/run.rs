@@ -13,7 +13,6 @@
 //! group (a daemon) never does, though it may keep the pipe open for good.
 
 use std::future::pending;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -199,13 +198,15 @@ impl Running {
         let mut left = rustix::io::ioctl_fionread(&self.output).unwrap_or(0);
         let mut buffer = vec![0; READ_BYTES];
         while left > 0 {
-            match self.output.try_read(&mut buffer) {
+            // Not by way of the runtime: it does not try before it has heard that there is something, and it may hear of
+            // the last words only after this.
+            match rustix::io::read(&self.output, &mut buffer) {
                 Ok(0) => return,
                 Ok(count) => {
                     self.capture.push(&buffer[..count]);
                     left = left.saturating_sub(count as u64);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return,
             }
         }
