@@ -92,7 +92,7 @@ fn what_makes_no_sense_is_refused_by_name() {
         (json!({"env": {"A": 1}}), 400, "env"),
         (json!({"user": "no-such-user"}), 400, "no-such-user"),
         (json!({"user": "root:0"}), 400, "user"),
-        (json!({"buildInfo": {"dockerfileContent": "FROM x"}}), 422, "buildinfo"),
+        (json!({"buildInfo": {"dockerfileContent": "FROM x"}, "snapshot": "y"}), 400, "snapshot"),
     ] {
         let answer = api.post("/sandbox", &body);
         assert_eq!(answer.status, status, "{body}: {}", answer.body);

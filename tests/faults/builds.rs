@@ -132,6 +132,6 @@ fn a_hostile_step_ends_its_own_build_and_nothing_else() {
         assert!(reason.contains(words), "{dockerfile}: {reason} after {:?}", begun.elapsed());
         server.api.send("DELETE", &format!("/sandbox/{id}"), None).expect(200);
     }
-    assert_eq!(neighbour.output("echo well"), "well\n");
+    assert_eq!(neighbour.output("echo well"), "well");
     until_alone(&server, &[&neighbour.id]);
 }

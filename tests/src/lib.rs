@@ -8,6 +8,7 @@
 
 /// A registry for all tests of one run, filled, which the shared server takes for Docker Hub.
 pub mod registry {
+    pub use paddock_testkit::images::catalogue;
     pub use paddock_testkit::registry::{Registry, SHARED};
 }
 

@@ -27,19 +27,27 @@ pub fn take(wanted: &BuildTake, output: impl Write) -> Result<(), Error> {
 pub(crate) fn take_beneath(root: &Path, wanted: &BuildTake, mut output: impl Write) -> Result<(), Error> {
     let exclude =
         Ignore::parse(&wanted.exclude.join("\n")).map_err(|error| Error::refused(error.to_string()))?;
+    let skipped = NOT_OF_THE_IMAGE.map(|name| root.join(name));
     let mut found = Vec::new();
     for source in &wanted.sources {
-        let matches = matches(root, source)?;
-        if matches.is_empty() {
+        let mut is_found = false;
+        for relative in matches(root, source)? {
+            // A source that is a link stands for what it leads to.
+            let path = root.join(&relative);
+            let path = fs::canonicalize(&path).map_err(Error::io("look at", &path))?;
+            let is_of_image = !skipped.iter().any(|skipped| path != *skipped && path.starts_with(skipped));
+            if is_of_image {
+                found.push((relative, path));
+                is_found = true;
+            }
+        }
+        if !is_found {
             return Err(Error::refused(format!("{source:?} not found")));
         }
-        found.extend(matches);
     }
     let mut sources = Vec::new();
-    for relative in &found {
-        // A source that is a link stands for what it leads to.
-        let path = root.join(relative);
-        let metadata = fs::metadata(&path).map_err(Error::io("look at", &path))?;
+    for (relative, path) in &found {
+        let metadata = fs::metadata(path).map_err(Error::io("look at", path))?;
         let name = if wanted.keeps_parents { Some(relative.as_os_str()) } else { relative.file_name() };
         let name = name.unwrap_or_default().to_string_lossy().into_owned();
         sources.push(BuildSource { name, is_directory: metadata.is_dir(), is_archive: false });
@@ -48,11 +56,10 @@ pub(crate) fn take_beneath(root: &Path, wanted: &BuildTake, mut output: impl Wri
     line.push(b'\n');
     output.write_all(&line).map_err(Error::Stream)?;
     let mut stream = Builder::new(output);
-    for (number, relative) in found.iter().enumerate() {
-        let path = fs::canonicalize(root.join(relative)).map_err(Error::io("look at", relative))?;
-        let skipped: Vec<PathBuf> = NOT_OF_THE_IMAGE.iter().map(|name| root.join(name)).collect();
-        add(&mut stream, &path, Path::new(&number.to_string()), &|path, inside| {
-            skipped.iter().any(|skipped| path == skipped) || exclude.leaves_out(inside)
+    for (number, (_, path)) in found.iter().enumerate() {
+        add(&mut stream, path, Path::new(&number.to_string()), &|path, inside| {
+            let is_system = skipped.iter().any(|skipped| path == skipped || path.parent() == Some(skipped));
+            is_system || exclude.leaves_out(inside)
         })?;
     }
     stream.into_inner().and_then(|mut output| output.flush()).map_err(Error::Stream)
