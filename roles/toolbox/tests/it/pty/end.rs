@@ -98,12 +98,14 @@ fn a_process_that_stays_behind_does_not_hold_the_exit_back() {
     let server = server();
     let mut socket = create_connect(&server, "id=s", &[EXIT_CONTROL]);
     socket.send_binary(
-        b"(trap '' HUP; echo begun > left; while ! test -e go; do echo noise; sleep 0.01; done) & exit 5\n",
+        b"(trap '' HUP; echo begun > left; while ! test -e go; do echo noise; sleep 0.01; done; echo > over) & exit 5\n",
     );
     let (_, end, _) = exit_of(socket);
     assert_eq!(end["exitCode"], 5);
     eventually("it was there", || server.path("left").exists().then_some(()));
+    // It would look for the file for ever if it were not there before the directory is removed.
     server.write("go", "");
+    eventually("it ended", || server.path("over").exists().then_some(()));
 }
 
 #[test]
